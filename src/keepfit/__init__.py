@@ -1,0 +1,3 @@
+"""Keepfit retrains, judges, serves and watches a TensorFlow model."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,88 @@
+"""Every error that Keepfit raises on purpose. They carry data and know no exit, HTTP or gRPC codes.
+
+KeepfitError
+├── ConfigError             a key of config.json, an environment variable or a flag is wrong
+├── DataError               the data breaks a rule; training must not start
+├── TrainingError           the model could not be built or fitted
+├── QualificationError      a candidate does not load, or predicts something else, in a fresh process
+├── DeploymentError         the running model server could not take the new version
+├── VersionNotFoundError    a version directory that somebody named is not there
+├── StorageError            a folder cannot be written: full, read-only, not permitted
+├── BusyError               another run holds the lock
+├── PortInUseError          an address that should be listened on is taken
+└── ServingError            a prediction request could not be answered
+    ├── InvalidRequestError      the request is malformed or does not fit the model
+    ├── ModelNotFoundError       no such model, version or label
+    ├── UnavailableError         not now: nothing loaded yet, queue full, worker died
+    ├── TimedOutError            not answered within its deadline
+    ├── UnimplementedError       a call that this server does not have
+    └── InferenceError           the model itself failed while it ran
+"""
+
+
+class KeepfitError(Exception):
+    """The root of the tree. Its message is one sentence that a user can act on."""
+
+
+class ConfigError(KeepfitError):
+    """A key of config.json, an environment variable or a flag is wrong."""
+
+
+class DataError(KeepfitError):
+    """The data breaks a rule; the message names column, rows and rule."""
+
+
+class TrainingError(KeepfitError):
+    """The model could not be built or fitted."""
+
+
+class QualificationError(KeepfitError):
+    """A candidate does not load, or predicts something else, in a fresh process."""
+
+
+class DeploymentError(KeepfitError):
+    """The running model server could not take the new version."""
+
+
+class VersionNotFoundError(KeepfitError):
+    """A version directory that somebody named is not there."""
+
+
+class StorageError(KeepfitError):
+    """A folder cannot be written: full, read-only, not permitted."""
+
+
+class BusyError(KeepfitError):
+    """Another run holds the lock; the message names its process."""
+
+
+class PortInUseError(KeepfitError):
+    """An address that should be listened on is taken."""
+
+
+class ServingError(KeepfitError):
+    """A prediction request could not be answered."""
+
+
+class InvalidRequestError(ServingError):
+    """The request is malformed or does not fit the model's signature."""
+
+
+class ModelNotFoundError(ServingError):
+    """No such model, version or label is served."""
+
+
+class UnavailableError(ServingError):
+    """Not now: nothing is loaded yet, the queue is full, or the worker died."""
+
+
+class TimedOutError(ServingError):
+    """The request was not answered within its deadline."""
+
+
+class UnimplementedError(ServingError):
+    """A call that this server does not have."""
+
+
+class InferenceError(ServingError):
+    """The model itself failed while it ran."""
