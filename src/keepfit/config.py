@@ -1,20 +1,12 @@
-"""The one place where config.json and the environment are read, into frozen typed values.
+"""What config.json may say: frozen typed sections whose field names are the JSON keys; every default stands here once.
 
-Field names are the JSON keys, and every default stands here once. Knows nothing of what the values are used for.
+Knows nothing of files, of the environment, or of what the values are used for; `project.py` reads them.
 """
 
-import json
-import os
-import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
-
-from keepfit.errors import ConfigError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
@@ -22,7 +14,7 @@ MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 class Section(BaseModel):
     """A part of config.json: frozen, and strict about unknown keys and types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class GateConfig(Section):
@@ -61,7 +53,7 @@ class SyntheticConfig(Section):
         5.0,
         gt=0,
         le=100,
-        description="Distance of the class centres in standard deviations; the best possible accuracy is Φ(half of it).",
+        description="Standard deviations between the class centres; the best possible accuracy is Φ(half of it).",
     )
 
 
@@ -83,7 +75,7 @@ class DataConfig(Section):
     categorical: list[str] = Field([], description="Number columns that are really codes, for example a postcode.")
     split_by: list[str] = Field(
         [],
-        description="Columns whose values decide the side of the split, for example a customer; empty takes all features.",
+        description="Columns whose values decide the side of the split, such as a customer; empty takes all features.",
     )
     holdout_fraction: float = Field(0.2, gt=0, lt=1, description="Share of the rows kept for judging.")
     holdout_path: str | None = Field(
@@ -133,7 +125,7 @@ class NotificationsConfig(Section):
 
     urls: list[str] = Field(
         [],
-        description="Apprise URLs; ${NAME} is replaced by the environment variable NAME, so that no secret stands here.",
+        description="Apprise URLs; ${NAME} is replaced by the environment variable NAME: no secret stands here.",
     )
 
 
@@ -172,6 +164,7 @@ def _as_model_section(value: object) -> object:
 class Config(Section):
     """The whole of config.json."""
 
+    json_schema: str | None = Field(None, alias="$schema", description="For editors: config.schema.json.")
     model_name: str = Field("keepfit", pattern=MODEL_NAME_PATTERN, description="Name in the API; MODEL_NAME wins.")
     gate: GateConfig = GateConfig()
     train: TrainConfig = TrainConfig()
@@ -184,3 +177,7 @@ class Config(Section):
     serving: ServingConfig = ServingConfig()
     frontend: FrontendConfig = FrontendConfig()
     retention: RetentionConfig = RetentionConfig()
+    models_dir: str = Field("models", min_length=1, description="Where the versions are, relative to config.json.")
+    tf_cpp_min_log_level: int = Field(
+        2, ge=0, le=3, description="What TensorFlow's C++ code logs, from 0 (all) to 3; TF_CPP_MIN_LOG_LEVEL wins."
+    )

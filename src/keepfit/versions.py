@@ -1,0 +1,175 @@
+"""The version directories: list, stage, publish by rename, retire, restore, prune. Rules:
+
+- `models/N` is complete or absent, is never changed, and N is never used again.
+- What is not a version has a name that starts with a dot, which no model server looks at:
+  `.staging/RUN` (being made), `.candidates/RUN` (judged, not promoted), `.retired/N` (rolled back, restorable),
+  `.last_version` (the highest number ever given away), `.lock` (held while the visible versions change).
+- Everything becomes visible, and vanishes, by one rename.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from keepfit.errors import VersionNotFoundError
+from keepfit.storage import guarded, make_folder, sync_folder, write_atomically
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+
+class Versions:
+    """The versions of one model under one folder. Cheap to make; holds no state but the path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._staging = folder / ".staging"
+        self._candidates = folder / ".candidates"
+        self._retired = folder / ".retired"
+        self._last = folder / ".last_version"
+
+    def numbers(self) -> list[int]:
+        """The visible versions, ascending."""
+        return _numbers_in(self.folder)
+
+    def retired(self) -> list[int]:
+        """The versions that were moved aside and can be restored, ascending."""
+        return _numbers_in(self._retired)
+
+    def current(self) -> int | None:
+        """The version that servers serve, the highest; None if there is none yet."""
+        return max(self.numbers(), default=None)
+
+    def path(self, version: int) -> Path:
+        """Where a visible version is; raises VersionNotFoundError."""
+        if version not in self.numbers():
+            known = ", ".join(map(str, self.numbers())) or "none yet"
+            raise VersionNotFoundError(f"there is no version {version} under {self.folder} (there: {known})")
+        return self.folder / str(version)
+
+    def stage(self, run_id: str) -> Path:
+        """Make an empty folder for a candidate, where no server looks; raises StorageError."""
+        return make_folder(self._staging / run_id)
+
+    def clean_staging(self) -> int:
+        """Remove what crashed runs left behind; return how many. Only for the holder of the run lock."""
+        leftovers = list(self._staging.iterdir()) if self._staging.is_dir() else []
+        for leftover in leftovers:
+            shutil.rmtree(leftover, ignore_errors=True)
+        return len(leftovers)
+
+    def candidates(self) -> list[Path]:
+        """The kept candidates that were not promoted, oldest first."""
+        return sorted(self._candidates.iterdir()) if self._candidates.is_dir() else []
+
+    def keep_candidate(self, staged: Path, keep: int) -> Path | None:
+        """Move a judged candidate aside, and keep only the `keep` newest; return its new path."""
+        if keep == 0:
+            shutil.rmtree(staged, ignore_errors=True)
+            return None
+        kept = make_folder(self._candidates) / staged.name
+        with guarded(kept):
+            staged.rename(kept)
+        for old in self.candidates()[:-keep]:
+            shutil.rmtree(old, ignore_errors=True)
+        return kept
+
+    def reserve(self) -> int:
+        """Give away the next number, for good; raises StorageError."""
+        with self._changing():
+            number = max([self._last_number(), *self.numbers(), *self.retired()]) + 1
+            write_atomically(self._last, f"{number}\n")
+        return number
+
+    def publish(self, staged: Path, version: int) -> Path:
+        """Make a complete staged candidate visible as `version`, by one rename; raises StorageError."""
+        target = self.folder / str(version)
+        with self._changing(), guarded(target):
+            if target.exists():
+                raise FileExistsError(17, f"version {version} exists already", str(target))
+            staged.rename(target)
+            sync_folder(self.folder)
+        return target
+
+    def roll_back(self, to: int | None = None) -> tuple[list[int], int]:
+        """Move every version above `to` (default: the one before the current) aside.
+
+        Returns the retired versions and the one that is current now. Raises VersionNotFoundError, StorageError.
+        """
+        with self._changing():
+            target = self._predecessor() if to is None else to
+            self.path(target)
+            above = [number for number in self.numbers() if number > target]
+            # ascending, so that no version between is ever the highest, which a server would load for a moment
+            for number in above:
+                self._retire(number)
+        return above, target
+
+    def retire(self, version: int) -> None:
+        """Move one visible version aside; raises VersionNotFoundError, StorageError."""
+        with self._changing():
+            self.path(version)
+            self._retire(version)
+
+    def restore(self, version: int) -> None:
+        """Make a retired version visible again; raises VersionNotFoundError, StorageError."""
+        if version not in self.retired():
+            known = ", ".join(map(str, self.retired())) or "none"
+            raise VersionNotFoundError(f"version {version} cannot be restored: it was not rolled back (those: {known})")
+        with self._changing(), guarded(self.folder):
+            (self._retired / str(version)).rename(self.folder / str(version))
+            sync_folder(self.folder)
+
+    def prune(self, keep: int) -> list[int]:
+        """Remove the oldest versions until `keep` (at least 2) are left, and as many retired ones; return them."""
+        with self._changing(), guarded(self.folder):
+            visible = self.numbers()[: -max(keep, 2)]
+            for number in visible:
+                doomed = self._staging / f"pruned-{number}"
+                make_folder(self._staging)
+                (self.folder / str(number)).rename(doomed)
+                shutil.rmtree(doomed, ignore_errors=True)
+            for number in self.retired()[:-keep]:
+                shutil.rmtree(self._retired / str(number), ignore_errors=True)
+        return visible
+
+    def _predecessor(self) -> int:
+        numbers = self.numbers()
+        if len(numbers) < 2:
+            raise VersionNotFoundError(
+                f"nothing to go back to: there is no version before {numbers[-1]}"
+                if numbers
+                else "there is no version yet"
+            )
+        return numbers[-2]
+
+    def _retire(self, version: int) -> None:
+        make_folder(self._retired)
+        with guarded(self._retired):
+            (self.folder / str(version)).rename(self._retired / str(version))
+            sync_folder(self.folder)
+
+    def _last_number(self) -> int:
+        try:
+            text = self._last.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return 0
+        return int(text) if _NUMBER.fullmatch(text) else 0
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the lock that guards the set of visible versions; it is held for renames only, never for long."""
+        make_folder(self.folder)
+        with guarded(self.folder):
+            lock = FileLock(self.folder / ".lock").acquire()
+        with lock:
+            yield
+
+
+def _numbers_in(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        return []
+    return sorted(int(entry.name) for entry in folder.iterdir() if _NUMBER.fullmatch(entry.name) and entry.is_dir())
