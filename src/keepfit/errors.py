@@ -4,6 +4,7 @@ KeepfitError
 ├── ConfigError             a key of config.json, an environment variable or a flag is wrong
 ├── DataError               the data breaks a rule; training must not start
 ├── TrainingError           the model could not be built or fitted
+├── ModelLoadError          a SavedModel is not there, not whole, or cannot be loaded
 ├── QualificationError      a candidate does not load, or predicts something else, in a fresh process
 ├── DeploymentError         the running model server could not take the new version
 ├── VersionNotFoundError    a version directory that somebody named is not there
@@ -34,6 +35,10 @@ class DataError(KeepfitError):
 
 class TrainingError(KeepfitError):
     """The model could not be built or fitted."""
+
+
+class ModelLoadError(KeepfitError):
+    """A SavedModel is not there, not whole, or cannot be loaded."""
 
 
 class QualificationError(KeepfitError):
