@@ -11,6 +11,7 @@ KeepfitError
 ├── StorageError            a folder cannot be written: full, read-only, not permitted
 ├── BusyError               another run holds the lock
 ├── PortInUseError          an address that should be listened on is taken
+├── UnreachableError        nothing answers where a model server should, or something else does
 └── ServingError            a prediction request could not be answered
     ├── InvalidRequestError      the request is malformed or does not fit the model
     ├── ModelNotFoundError       no such model, version or label
@@ -63,6 +64,10 @@ class BusyError(KeepfitError):
 
 class PortInUseError(KeepfitError):
     """An address that should be listened on is taken."""
+
+
+class UnreachableError(KeepfitError):
+    """Nothing answers where a model server should be, or what answers there is something else."""
 
 
 class ServingError(KeepfitError):
