@@ -89,6 +89,8 @@ class DataConfig(Section):
         for key in needs:
             if not getattr(self, key):
                 raise ValueError(f"source {self.source!r} needs the key {key!r} as well")
+        if self.holdout_path and "path" not in needs:
+            raise ValueError(f"holdout_path is for files: source {self.source!r} splits its rows by holdout_fraction")
         return self
 
 

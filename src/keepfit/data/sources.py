@@ -1,0 +1,26 @@
+"""Where rows come from: one function a kind of source; knows nothing of their meaning."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from keepfit.config import DataConfig
+from keepfit.data import files, synthetic
+from keepfit.data.rows import Part, Rows
+
+
+def load(config: DataConfig, root: Path, seed: int, text_columns: Collection[str]) -> Rows:
+    """Read all rows that the config names, with paths relative to `root`; `seed` is for synthetic rows.
+
+    `text_columns` are codes: a CSV file's 007 stays 007 there. Raises DataError.
+    """
+    match config.source:
+        case "csv" | "parquet":
+            return files.read(config.source, root, config.path or "", config.holdout_path, text_columns)
+        case "sql":
+            # SQLAlchemy takes 0.2 s to import, which the other sources need not wait for.
+            from keepfit.data import sql  # noqa: PLC0415
+
+            frame = sql.read(config.url or "", config.query or "", root)
+        case "synthetic":
+            frame = synthetic.make(config.synthetic, seed)
+    return Rows(frame, (Part("", frame.height),))

@@ -1,0 +1,118 @@
+"""Rules about the whole table and its split: what stops a training (DataError) and what a person should hear of."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from keepfit.data.recognise import Roles
+from keepfit.data.rows import Rows
+from keepfit.data.schema import Column, Schema
+from keepfit.errors import DataError
+
+FEWEST_ROWS = 10
+FEW_HOLDOUT_ROWS = 100
+OUTSIDE_SHARE = 0.01
+"""Share of values outside the earlier range which is more than the next week's ordinary extremes."""
+MISSING_SHARE_CHANGE = 0.05
+
+
+def check_split(rows: Rows, typed: pl.DataFrame, roles: Roles, holdout: NDArray[np.bool_]) -> None:
+    """Raise DataError if one side of the split has too few rows or lacks a class."""
+    if len(holdout) < FEWEST_ROWS:
+        raise DataError(f"the data has {len(holdout)} rows: at least {FEWEST_ROWS} are needed")
+    for side, chosen in (("training", ~holdout), ("holdout", holdout)):
+        count = int(chosen.sum())
+        if count == 0:
+            raise DataError(f"none of the {rows.frame.height:,} rows is a {side} row: {_ADVICE}")
+        present = set(typed[roles.target].filter(pl.Series(chosen)).unique()) if roles.classes else set()
+        for label in roles.classes:
+            if label not in present:
+                total = int((typed[roles.target] == label).sum())
+                raise DataError(
+                    f"the target {roles.target!r} has no {side} row of class {label!r} "
+                    f"({total:,} of all {rows.frame.height:,} rows have it): {_ADVICE}"
+                )
+
+
+_ADVICE = "collect more rows, or change data.holdout_fraction"
+
+
+def check_leaks(rows: Rows, hashes: NDArray[np.uint64], holdout: NDArray[np.bool_]) -> None:
+    """Raise DataError if the features of a holdout row stand in a training row as well; `hashes` are of features."""
+    leaked = holdout & np.isin(hashes, hashes[~holdout])
+    if leaked.any():
+        twin = int(np.flatnonzero(~holdout & (hashes == hashes[leaked][0]))[0])
+        chosen = np.zeros(len(hashes), np.bool_)
+        chosen[twin] = True
+        raise DataError(
+            f"the holdout's {rows.locate(leaked)} also stand in the training rows with the same value in every "
+            f"feature (the first as {rows.locate(chosen)}): remove them from one side"
+        )
+
+
+def warnings(typed: pl.DataFrame, schema: Schema, known: Schema | None, holdout_rows: int) -> Iterator[str]:
+    """Yield what does not stop a training, but that a person should hear of; `typed` is of all rows."""
+    if holdout_rows < FEW_HOLDOUT_ROWS:
+        yield f"the holdout has only {holdout_rows} rows: the measured accuracy can be far from the true one"
+    before = {column.name: column for column in known.columns} if known else {}
+    for column in schema.columns:
+        yield from _suspicious(typed[column.name], column)
+        if column.name in before:
+            yield from _changes(typed[column.name], before[column.name])
+
+
+def _suspicious(values: pl.Series, column: Column) -> Iterator[str]:
+    if column.kind != "numeric":
+        if values.n_unique() == 1:
+            yield f"column {column.name!r} has the same value in all rows: it cannot help, put it into data.ignore"
+        return
+    if column.minimum == column.maximum and column.missing_share in (0.0, 1.0):
+        yield f"column {column.name!r} has the same value in all training rows: it cannot help"
+    elif "Int" in column.dtype and _counts_rows(values):
+        yield f"column {column.name!r} numbers the rows, as an id does: if it is one, put it into data.ignore"
+
+
+def _counts_rows(values: pl.Series) -> bool:
+    if values.null_count() or len(values) <= FEW_HOLDOUT_ROWS:
+        return False
+    return bool((values.diff().drop_nulls() == 1.0).all())
+
+
+def _changes(values: pl.Series, before: Column) -> Iterator[str]:
+    missing_share = values.null_count() / len(values)
+    appeared = before.missing_share == 0.0 < missing_share
+    if appeared or abs(missing_share - before.missing_share) > MISSING_SHARE_CHANGE:
+        yield (
+            f"column {before.name!r} is missing in {missing_share:.1%} of the rows, "
+            f"{before.missing_share:.1%} in the earlier data"
+        )
+    if before.kind == "categorical":
+        yield from _new_categories(values, before)
+    elif before.kind == "numeric" and before.missing_share < 1.0:
+        yield from _outside_range(values, before)
+
+
+def _new_categories(values: pl.Series, before: Column) -> Iterator[str]:
+    new = values.filter(~values.is_in(list(before.categories))).drop_nulls()
+    if len(new):
+        names = new.unique().sort()
+        shown = ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
+        yield f"column {before.name!r} has {len(names):,} new categories in {len(new):,} rows: {shown}"
+
+
+def _outside_range(values: pl.Series, before: Column) -> Iterator[str]:
+    """Speak up at many values outside the earlier range, or at one that is a whole range's width away."""
+    numbers = values.drop_nulls().to_numpy()
+    outside = int(((numbers < before.minimum) | (numbers > before.maximum)).sum())
+    if not outside:
+        return
+    width = before.maximum - before.minimum
+    lowest, highest = float(numbers.min()), float(numbers.max())
+    is_far = lowest < before.minimum - width or highest > before.maximum + width
+    if is_far or outside > OUTSIDE_SHARE * len(values):
+        yield (
+            f"column {before.name!r} has {outside:,} values outside the earlier range "
+            f"{before.minimum:g} to {before.maximum:g}: they lie between {lowest:g} and {highest:g}"
+        )
