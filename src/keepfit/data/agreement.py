@@ -19,15 +19,17 @@ def check_agreement(config: DataConfig, known: Schema) -> None:
     for name in config.features or []:
         if name not in known.feature_names:
             raise DataError(f"data.features has {name!r}, but {_EARLIER} do not know it: {_ADVICE}")
+    chosen = set(known.feature_names if config.features is None else config.features) - set(config.ignore)
     for name in known.feature_names:
-        if name in config.ignore or (config.features is not None and name not in config.features):
+        if name not in chosen:
             raise DataError(f"config.json leaves out {name!r}, but {_EARLIER} take it as an input: {_ADVICE}")
 
 
 def ignored_columns(frame: pl.DataFrame, config: DataConfig, known: Schema | None) -> Iterator[str]:
     """Yield a warning for each column that is there and not used, or to be ignored and not there."""
+    present = set(frame.columns)
     for name in config.ignore:
-        if name not in frame.columns:
+        if name not in present:
             yield f"data.ignore has {name!r}, but the data has no such column"
     if known and config.features is None:
         used = {*known.feature_names, known.target.name, *config.ignore, *config.split_by}

@@ -19,8 +19,9 @@ def conform(rows: Rows, roles: Roles) -> pl.DataFrame:
     String. Raises DataError for a missing column, another type than the roles', an infinite number, and a target that
     is missing or of an unknown class.
     """
+    present = set(rows.frame.columns)
     for name in (*roles.kinds, roles.target):
-        if name not in rows.frame.columns:
+        if name not in present:
             raise DataError(f"column {name!r} is missing: the schema of earlier runs has it")
     features = [_feature(rows, name, kind) for name, kind in roles.kinds.items()]
     target = _quantity(rows, roles.target) if roles.task == "regression" else _label(rows, roles)

@@ -71,7 +71,7 @@ def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> 
     holdout = _split(rows, typed, roles, config)
     validate.check_split(rows, typed, roles, holdout)
     train_rows, holdout_rows = typed.filter(~holdout), typed.filter(holdout)
-    schema = statistics.learn(train_rows, roles, rows.frame)
+    schema = statistics.learn(train_rows, roles, rows.frame.schema)
     return Dataset(
         schema,
         _table(schema, train_rows, rows.frame.filter(~holdout)),

@@ -4,6 +4,7 @@ Knows nothing of targets, features or kinds.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
@@ -123,8 +124,9 @@ def _header(file: Path, name: str) -> list[str]:
         raise _not_utf8(file, name) from error
     if not header:
         raise DataError(f"{name} is empty: a first line with the names of the columns is expected")
-    if twice := [column for number, column in enumerate(header) if column in header[:number]]:
-        raise DataError(f"{name} has the column {twice[0]!r} twice")
+    column, count = Counter(header).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{name} has the column {column!r} {count} times: give each another name")
     if len(header) == 1 and any(separator in header[0] for separator in ";\t|"):
         raise DataError(f"{name} has one column only, {header[0]!r}: separate the values by commas")
     return header

@@ -87,8 +87,9 @@ def _features(frame: pl.DataFrame, config: DataConfig) -> list[str]:
 
 
 def _require(frame: pl.DataFrame, names: list[str], key: str) -> None:
+    present = set(frame.columns)
     for name in names:
-        if name not in frame.columns:
+        if name not in present:
             found = ", ".join(map(repr, frame.columns[:20])) + (", …" if frame.width > 20 else "")
             raise DataError(f"there is no column {name!r} ({key}): the data has {found}")
 

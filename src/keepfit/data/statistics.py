@@ -19,7 +19,7 @@ _STATISTICS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 }
 
 
-def learn(train: pl.DataFrame, roles: Roles, raw: pl.DataFrame) -> Schema:
+def learn(train: pl.DataFrame, roles: Roles, raw: pl.Schema) -> Schema:
     """Learn the schema from the training rows (as `conform` returns them); `raw` says which types the source had."""
     numbers = summarise(train, [name for name, kind in roles.kinds.items() if kind == "numeric"])
     columns = []
@@ -29,7 +29,7 @@ def learn(train: pl.DataFrame, roles: Roles, raw: pl.DataFrame) -> Schema:
             Column(
                 name,
                 kind,
-                str(raw.schema[name]),
+                str(raw[name]),
                 categories=tuple(series.drop_nulls().unique().sort()) if kind == "categorical" else (),
                 missing_share=series.null_count() / max(len(series), 1),
                 **numbers.get(name, {}),
