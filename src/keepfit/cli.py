@@ -1,0 +1,233 @@
+"""The command line: parses, wires the parts together, prints, and ends with a documented exit code.
+
+Each command imports what it needs when it runs, so that `keepfit --help` answers at once although TensorFlow,
+databases and servers stand behind it.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from keepfit import __version__, exits, tether
+from keepfit.errors import KeepfitError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from keepfit.project import Project
+
+app = typer.Typer(
+    name="keepfit",
+    help="Retrain, judge, serve and watch a TensorFlow model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_Config = Annotated[
+    Path | None, typer.Option("--config", envvar="KEEPFIT_CONFIG", help="Default: config.json in this folder.")
+]
+_NewSchema = Annotated[
+    bool, typer.Option("--new-schema", help="Accept data whose columns differ from the served version's.")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit. A mistake is one sentence on standard error, never a traceback."""
+    tether.die_with_parent()
+    try:
+        app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="keepfit")
+        sys.exit(exits.OK)
+    except KeepfitError as error:
+        for line in str(error).splitlines():
+            typer.echo(f"keepfit: {line}", err=True)
+        sys.exit(exits.code_of(error))
+    except KeyboardInterrupt:
+        typer.echo("keepfit: interrupted; what was served is still served", err=True)
+        sys.exit(exits.INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(exits.OK)
+
+
+@app.command()
+def up(config: _Config = None) -> None:
+    """Run everything: first training if needed, model server, web page, schedule."""
+    from keepfit.up import Stack
+
+    project = _project(config)
+    stack = Stack(project, _config_path(config), _console(), os.environ)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stack.stop())
+    stack.run()
+
+
+@app.command()
+def retrain(
+    trigger: Annotated[str, typer.Option(help="Who asks: manual, schedule or first; for the record.")] = "manual",
+    new_schema: _NewSchema = False,
+    config: _Config = None,
+) -> None:
+    """Train on new data, judge, and promote or reject: one turn of the loop."""
+    from keepfit.pipeline.run import TRIGGERS, retrain
+
+    if trigger not in TRIGGERS:
+        raise typer.BadParameter(f"{trigger!r} is none of {', '.join(TRIGGERS)}", param_hint="--trigger")
+    project = _project(config)
+    _end_on_sigterm()
+    outcome = retrain(project, TRIGGERS[trigger], _console(), os.environ, new_schema=new_schema)
+    if outcome.status == "rejected":
+        sys.exit(exits.REJECTED)
+
+
+@app.command()
+def train(
+    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json instead of a table.")] = False,
+    new_schema: _NewSchema = False,
+    config: _Config = None,
+) -> None:
+    """Train and stage one candidate and print its metrics; publish nothing."""
+    from rich.console import Console
+
+    from keepfit.pipeline.run import train_only
+    from keepfit.tables import metrics_table
+
+    project = _project(config)
+    _end_on_sigterm()
+    console = Console(stderr=True) if as_json else _console()
+    outcome = train_only(project, console, os.environ, new_schema=new_schema)
+    if as_json:
+        typer.echo(json.dumps(outcome.metrics, indent=2, ensure_ascii=False))
+    else:
+        console.print(metrics_table(outcome.metrics, outcome.folder), highlight=False)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def serve(context: typer.Context, config: _Config = None) -> None:
+    """Serve models behind TensorFlow Serving's API; takes tensorflow_model_server's flags."""
+    from keepfit.serving import command
+
+    arguments = list(context.args)
+    if not any(argument.lstrip("-").startswith(("model_base_path", "help")) for argument in arguments):
+        arguments = [*_serving_defaults(_project(config)), *arguments]
+    sys.exit(command.main(arguments))
+
+
+@app.command()
+def frontend(
+    host: Annotated[str | None, typer.Option(help="Default: frontend.host of config.json, 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: frontend.port, 5002.")] = None,
+    config: _Config = None,
+) -> None:
+    """Serve the web page and /predict."""
+    from keepfit.frontend import command
+    from keepfit.frontend.settings import FrontendSettings
+
+    project = _project(config)
+    section = project.config.frontend
+    settings = FrontendSettings(
+        model_name=project.config.model_name, serving_url=project.serving_url, timeout_s=section.timeout_s
+    )
+    command.run(settings, host or section.host, port or section.port)
+
+
+@app.command()
+def rollback(
+    to: Annotated[int | None, typer.Option(help="The version to go back to; default: the one before.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "asked for by a person",
+    config: _Config = None,
+) -> None:
+    """Take versions out of service; they are moved aside and can be restored."""
+    from keepfit import deployment
+
+    deployment.roll_back(_project(config), to, reason, _console(), os.environ)
+
+
+@app.command()
+def restore(
+    version: Annotated[int, typer.Argument(help="A version that was rolled back.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "asked for by a person",
+    config: _Config = None,
+) -> None:
+    """Bring a rolled-back version back."""
+    from keepfit import deployment
+
+    deployment.restore(_project(config), version, reason, _console(), os.environ)
+
+
+@app.command()
+def history(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+    config: _Config = None,
+) -> None:
+    """Show what was served when and why, and how every run ended."""
+    from keepfit.ledger import open_ledger
+    from keepfit.tables import history_json, history_tables
+
+    project = _project(config)
+    with open_ledger(project.ledger_path) as ledger:
+        events = ledger.events()
+    if as_json:
+        typer.echo(json.dumps(history_json(events), indent=2, ensure_ascii=False))
+    else:
+        console = _console()
+        for table in history_tables(events, limit):
+            console.print(table, highlight=False)
+
+
+@app.command()
+def version() -> None:
+    """Print Keepfit's version."""
+    typer.echo(f"keepfit {__version__}")
+
+
+def _config_path(given: Path | None) -> Path:
+    return given or Path("config.json")
+
+
+def _project(config: Path | None) -> "Project":
+    from keepfit import project
+
+    loaded = project.load(_config_path(config), os.environ, must_exist=config is not None)
+    # TensorFlow reads it when it is imported, here and in every child process
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(loaded.config.tf_cpp_min_log_level)
+    return loaded
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console()
+
+
+def _end_on_sigterm() -> None:
+    """Let SIGTERM end a run like Ctrl-C does: recorded and cleaned up."""
+
+    def interrupt(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _serving_defaults(project: "Project") -> list[str]:
+    serving = project.config.serving
+    return [
+        f"--model_name={project.config.model_name}",
+        f"--model_base_path={project.models_dir}",
+        f"--rest_api_port={serving.rest_port}",
+        f"--port={serving.grpc_port}",
+        f"--host={serving.host}",
+    ]

@@ -1,0 +1,28 @@
+"""What a client finds in every exported model: the names of its signature, inputs and output. Needs no TensorFlow."""
+
+import re
+
+from keepfit.data.schema import Schema
+
+OUTPUT_NAME = "predictions"
+SIGNATURE_NAME = "serving_default"
+
+
+def input_names(schema: Schema) -> list[str]:
+    """The names that a client uses for the inputs: "features" for a numeric table, else the columns' own.
+
+    A signature's inputs are named by Python identifiers, so whatever is no ASCII letter, digit or underscore becomes
+    an underscore; two columns that would get the same name get _2, _3, ….
+    """
+    if schema.is_numeric:
+        return ["features"]
+    names: list[str] = []
+    for column in schema.columns:
+        base = re.sub(r"\W", "_", column.name, flags=re.ASCII)
+        base = f"_{base}" if not base or base[0].isdigit() else base
+        name, number = base, 1
+        while name in names:
+            number += 1
+            name = f"{base}_{number}"
+        names.append(name)
+    return names

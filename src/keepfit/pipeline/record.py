@@ -1,0 +1,77 @@
+"""Puts together what metrics.json says of a candidate: how it was made and what it does. Pure but for its arguments."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from keepfit.config import Config
+from keepfit.data.dataset import Dataset
+from keepfit.pipeline.contract import OUTPUT_NAME, SIGNATURE_NAME, input_names
+from keepfit.pipeline.gate import Verdict
+
+if TYPE_CHECKING:
+    from keepfit.pipeline.candidate import Candidate
+
+FORMAT = 1
+
+
+def describe(
+    *,
+    config: Config,
+    dataset: Dataset,
+    candidate: "Candidate",
+    verdict: Verdict,
+    run: str,
+    trigger: str,
+    seed: int,
+    created_at: datetime,
+    durations_s: Mapping[str, float],
+    environment: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return metrics.json without its version, which is known only when the candidate is promoted."""
+    evaluation, history = candidate.evaluation, candidate.training.history
+    interval = None
+    if evaluation.accuracy_low_percent is not None and evaluation.accuracy_high_percent is not None:
+        interval = [evaluation.accuracy_low_percent, evaluation.accuracy_high_percent]
+    return {
+        "format": FORMAT,
+        "model_name": config.model_name,
+        "version": None,
+        "run": run,
+        "trigger": trigger,
+        "created_at": created_at.isoformat(timespec="milliseconds"),
+        "task": evaluation.task,
+        "test_accuracy_percent": evaluation.accuracy_percent,
+        "test_accuracy_interval_percent": interval,
+        "test_loss": evaluation.loss,
+        "training_loss": history["loss"][-1],
+        "curves": history,
+        "evaluation": evaluation.to_dict(),
+        "verdict": verdict.to_dict(),
+        "durations_s": {name: round(value, 3) for name, value in durations_s.items()},
+        "dataset": {"fingerprint": dataset.fingerprint, **dataset.characteristics, "warnings": list(dataset.warnings)},
+        "signature": _signature(dataset),
+        "seed": seed,
+        "config": without_secrets(config),
+        **environment,
+    }
+
+
+def without_secrets(config: Config) -> dict[str, Any]:
+    """The config as JSON-ready values, without notification URLs and without the password of a data URL."""
+    found = config.model_dump(mode="json", by_alias=True, exclude={"notifications": True})
+    if url := found["data"]["url"]:
+        found["data"]["url"] = re.sub(r"//([^/@:]*):[^/]*@", r"//\1:***@", url)
+    return found
+
+
+def _signature(dataset: Dataset) -> dict[str, Any]:
+    names = input_names(dataset.schema)
+    columns = list(dataset.schema.feature_names)
+    return {
+        "name": SIGNATURE_NAME,
+        "inputs": {names[0]: columns} if dataset.schema.is_numeric else dict(zip(names, columns, strict=True)),
+        "output": OUTPUT_NAME,
+        "classes": list(dataset.schema.target.classes),
+    }

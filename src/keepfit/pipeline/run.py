@@ -1,0 +1,259 @@
+"""One retraining run, and the only place that knows the order of its stages.
+
+data ─> candidate (staged) ─> verdict ─> qualification ─> models/N ─> confirmed by the model server
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+
+from keepfit.data.dataset import Dataset, prepare
+from keepfit.data.schema import Schema
+from keepfit.errors import DataError, DeploymentError, KeepfitError, StorageError
+from keepfit.ledger import Kind, Ledger, open_ledger
+from keepfit.pipeline import artifacts, environment, record
+from keepfit.pipeline.confirm import confirm, is_running
+from keepfit.pipeline.gate import Verdict, decide
+from keepfit.pipeline.journal import Journal
+from keepfit.pipeline.lock import only_run
+from keepfit.pipeline.notify import Notifier
+from keepfit.pipeline.qualify import Qualifier
+from keepfit.pipeline.recover import recover
+from keepfit.pipeline.report import render
+from keepfit.project import Project
+from keepfit.storage import sync_tree
+from keepfit.versions import Versions
+
+if TYPE_CHECKING:
+    from keepfit.pipeline.candidate import Candidate
+
+Trigger = Literal["manual", "schedule", "first"]
+TRIGGERS: dict[str, Trigger] = {"manual": "manual", "schedule": "schedule", "first": "first"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: `version` is the promoted one, `folder` where the candidate is now."""
+
+    status: Literal["promoted", "rejected", "staged"]
+    run: str
+    version: int | None
+    folder: Path | None
+    reason: str
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the stages of one run share."""
+
+    id: str
+    trigger: Trigger
+    project: Project
+    versions: Versions
+    ledger: Ledger
+    journal: Journal
+    notifier: Notifier
+    qualifier: Qualifier
+    clock: Callable[[], float] = time.monotonic
+    durations_s: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Measure how long a stage takes."""
+        started = self.clock()
+        yield
+        self.durations_s[stage] = self.clock() - started
+
+
+def retrain(
+    project: Project, trigger: Trigger, console: Console, environ: Mapping[str, str], *, new_schema: bool = False
+) -> Outcome:
+    """Train, judge, and promote or reject; with `new_schema` the data may differ in form from the served version's.
+
+    Raises KeepfitError. Whatever happens, what is served stays served.
+    """
+    with _prepared(project, trigger, console, environ) as run:
+        dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
+        if not verdict.promotes:
+            return _reject(run, candidate, dataset, verdict, metrics)
+        _qualify(run, candidate)
+        version = _publish(run, candidate, dataset, verdict, metrics)
+        _confirm(run, version)
+        pruned = run.versions.prune(project.config.retention.versions)
+        if pruned:
+            run.journal.say("pruned", f"version{'s' if len(pruned) > 1 else ''} {', '.join(map(str, pruned))}")
+        return Outcome("promoted", run.id, version, run.versions.path(version), verdict.reason, metrics)
+
+
+def train_only(project: Project, console: Console, environ: Mapping[str, str], *, new_schema: bool = False) -> Outcome:
+    """Train and judge one candidate and keep it aside; publishes nothing. Raises KeepfitError."""
+    with _prepared(project, "manual", console, environ) as run:
+        dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
+        _write_files(candidate, dataset, metrics)
+        kept = run.versions.keep_candidate(candidate.folder, max(1, project.config.retention.candidates))
+        run.ledger.append("staged", verdict.reason, run=run.id, details=metrics)
+        return Outcome("staged", run.id, None, kept, verdict.reason, metrics)
+
+
+@contextmanager
+def _prepared(project: Project, trigger: Trigger, console: Console, environ: Mapping[str, str]) -> Iterator[_Run]:
+    """Hold the lock, put right what a killed run left, and record how this one ends."""
+    versions = Versions(project.models_dir)
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    console.print(f"[bold]Keepfit[/] run {run_id}, model {project.config.model_name}", highlight=False)
+    with (
+        only_run(project.models_dir, trigger),
+        Journal(project.train_log_path, console) as journal,
+        Qualifier() as qualifier,  # early, so that it imports TensorFlow while the data is read
+        open_ledger(project.ledger_path) as ledger,
+    ):
+        notifier = Notifier(project.notifications_path, project.config.notifications.urls, environ)
+        run = _Run(run_id, trigger, project, versions, ledger, journal, notifier, qualifier)
+        for sentence in recover(versions, ledger):
+            journal.warn(sentence)
+        ledger.append("started", trigger, run=run_id)
+        with _ending_recorded(run):
+            yield run
+
+
+@contextmanager
+def _ending_recorded(run: _Run) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        _end(run, "invalid_data", str(error))
+        raise
+    except KeepfitError as error:
+        _end(run, "failed", str(error))
+        raise
+    except BaseException as error:  # Ctrl-C, or a defect of ours: recorded, and passed on
+        kind: Kind = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
+        _end(run, kind, str(error) or type(error).__name__)
+        raise
+    finally:
+        run.versions.clean_staging()
+
+
+def _end(
+    run: _Run, kind: Kind, reason: str, version: int | None = None, details: Mapping[str, Any] | None = None
+) -> None:
+    """Record and announce how the run ended; trouble with the record is told and never changes the ending."""
+    try:
+        run.ledger.append(kind, reason, run=run.id, version=version, details=details)
+    except StorageError as error:
+        run.journal.warn(f"the ledger misses this ending ({error}); the next run completes it")
+    for problem in run.notifier.announce(run.id, version, kind, reason, run.project.config.model_name):
+        run.journal.warn(problem)
+
+
+def _judged_candidate(run: _Run, *, new_schema: bool) -> tuple[Dataset, "Candidate", Verdict, dict[str, Any]]:
+    config = run.project.config
+    seed = secrets.randbelow(2**31) if config.train.seed is None else config.train.seed
+    dataset = _dataset(run, seed, None if new_schema else _served_schema(run.versions))
+    candidate = _train(run, dataset, seed)
+    verdict = decide(candidate.evaluation, config.gate)
+    run.journal.say("judged", verdict.reason)
+    metrics = record.describe(
+        config=config,
+        dataset=dataset,
+        candidate=candidate,
+        verdict=verdict,
+        run=run.id,
+        trigger=run.trigger,
+        seed=seed,
+        created_at=datetime.now(UTC),
+        durations_s={**run.durations_s, **candidate.durations_s},
+        environment={
+            "git": environment.git_commit(run.project.root),
+            "libraries": environment.libraries(),
+            "machine": environment.machine(),
+        },
+    )
+    return dataset, candidate, verdict, metrics
+
+
+def _served_schema(versions: Versions) -> Schema | None:
+    current = versions.current()
+    return None if current is None else artifacts.read_schema(versions.path(current))
+
+
+def _dataset(run: _Run, seed: int, known: Schema | None) -> Dataset:
+    with run.timed("data"):
+        dataset = prepare(run.project.config.data, run.project.root, seed, known)
+    source = run.project.config.data.source
+    shown = f"{dataset.train.rows:,} rows to train, {dataset.holdout.rows:,} to judge ({source}, seed {seed})"
+    run.journal.say("data", shown)
+    for warning in dataset.warnings:
+        run.journal.warn(warning)
+    return dataset
+
+
+def _train(run: _Run, dataset: Dataset, seed: int) -> "Candidate":
+    # imports TensorFlow, which takes seconds: only now, so that a mistake in the data is told at once
+    from keepfit.pipeline.candidate import make_candidate  # noqa: PLC0415
+
+    config, folder = run.project.config, run.versions.stage(run.id)
+    with run.journal.epochs(config.train.epochs) as on_epoch:
+        candidate = make_candidate(dataset, config, run.project.root, seed, folder, on_epoch)
+    loss, duration_s = candidate.training.history["loss"][-1], candidate.training.duration_s
+    run.journal.say("trained", f"{config.train.epochs} epochs in {duration_s:.1f} s, loss {loss:.4f}")
+    return candidate
+
+
+def _reject(run: _Run, candidate: "Candidate", dataset: Dataset, verdict: Verdict, metrics: dict[str, Any]) -> Outcome:
+    _write_files(candidate, dataset, metrics)
+    kept = run.versions.keep_candidate(candidate.folder, run.project.config.retention.candidates)
+    _end(run, "rejected", verdict.reason, details=metrics)
+    current = run.versions.current()
+    stays = "nothing is served yet" if current is None else f"version {current} stays in service"
+    run.journal.say("REJECTED", f"{verdict.reason}; {stays}", "red")
+    return Outcome("rejected", run.id, None, kept, verdict.reason, metrics)
+
+
+def _qualify(run: _Run, candidate: "Candidate") -> None:
+    expected = candidate.predictions[: len(next(iter(candidate.sample.values())))]
+    with run.timed("qualification"):
+        run.qualifier.check(candidate.folder, candidate.sample, expected, candidate.folder.parent)
+    run.journal.say("qualified", f"a fresh process loads it and gives the same {len(expected)} predictions")
+
+
+def _write_files(candidate: "Candidate", dataset: Dataset, metrics: dict[str, Any]) -> None:
+    report = render(metrics, dataset.schema, dataset.holdout.target, candidate.predictions)
+    artifacts.write_report(report, candidate.folder)
+    artifacts.write_metrics(metrics, candidate.folder)
+    artifacts.write_manifest(candidate.folder)
+
+
+def _publish(run: _Run, candidate: "Candidate", dataset: Dataset, verdict: Verdict, metrics: dict[str, Any]) -> int:
+    version = run.versions.reserve()
+    metrics["version"] = version
+    _write_files(candidate, dataset, metrics)
+    sync_tree(candidate.folder)
+    run.versions.publish(candidate.folder, version)
+    _end(run, "promoted", verdict.reason, version, metrics)
+    run.journal.say("PROMOTED", f"version {version}", "green")
+    return version
+
+
+def _confirm(run: _Run, version: int) -> None:
+    url, config = run.project.serving_url, run.project.config
+    if not is_running(url):
+        run.journal.say("served", f"not yet: no model server answers at {url}; the next one to start serves it")
+        return
+    confirmation = confirm(url, config.model_name, version, config.serving.confirm_timeout_s)
+    if confirmation.available:
+        run.journal.say("served", f"by {url}, {confirmation.waited_s:.1f} s after it was published", "green")
+        return
+    run.versions.retire(version)
+    current = run.versions.current()
+    reason = f"the model server could not take version {version}: {confirmation.reason}"
+    run.ledger.append("rolled_back", reason, run=run.id, version=current)
+    raise DeploymentError(f"{reason}; it was taken back, {f'version {current} serves' if current else 'none is left'}")

@@ -1,0 +1,90 @@
+"""Fits a model to the training rows. Knows nothing of holdout, gate or files."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from keepfit.config import TrainConfig
+from keepfit.data.schema import Target
+from keepfit.errors import TrainingError
+from keepfit.pipeline.epoch import EpochReport
+from keepfit.pipeline.model import Assembly
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The curve of every measured quantity, one value an epoch, and the time it took."""
+
+    history: dict[str, list[float]]
+    duration_s: float
+
+
+def set_seed(seed: int) -> None:
+    """Make everything that follows repeatable: same data, seed and machine give the same weights to the bit."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def fit(
+    assembly: Assembly,
+    inputs: Mapping[str, Array],
+    truth: Array,
+    target: Target,
+    config: TrainConfig,
+    on_epoch: Callable[[EpochReport], None],
+) -> TrainingResult:
+    """Fit the assembly's core to raw inputs and their truth (rows,); `on_epoch` hears of every epoch.
+
+    Raises TrainingError if fitting fails or the loss is not a number.
+    """
+    started = time.monotonic()
+    features = assembly.preprocessed(inputs)
+    try:
+        history = assembly.core.fit(
+            features,
+            _fitted_target(truth, target),
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            verbose=0,
+            callbacks=[_Reporter(config.epochs, on_epoch)],
+        ).history
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise TrainingError(f"training failed: {str(error).strip().splitlines()[0]}") from error
+    except MemoryError as error:
+        raise TrainingError(
+            f"training {len(features):,} rows of width {features.shape[1]:,} ran out of memory"
+        ) from error
+    curves = {name: [float(value) for value in values] for name, values in history.items()}
+    if not all(math.isfinite(value) for value in curves["loss"]):
+        raise TrainingError(
+            f"the training loss is no longer a number: try a lower train.learning_rate than {config.learning_rate}"
+        )
+    return TrainingResult(curves, time.monotonic() - started)
+
+
+def _fitted_target(values: Array, target: Target) -> Array:
+    if target.task != "regression":
+        return values
+    return ((values - (target.mean or 0.0)) / (target.std or 1.0)).astype(np.float32)
+
+
+class _Reporter(keras.callbacks.Callback):
+    def __init__(self, epochs: int, on_epoch: Callable[[EpochReport], None]) -> None:
+        super().__init__()
+        self._epochs = epochs
+        self._on_epoch = on_epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        found = logs or {}
+        accuracy = found.get("accuracy")
+        loss = float(found.get("loss", math.nan))
+        self._on_epoch(EpochReport(epoch + 1, self._epochs, loss, None if accuracy is None else float(accuracy)))

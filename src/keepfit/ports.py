@@ -1,0 +1,24 @@
+"""Whether an address can be listened on."""
+
+import errno
+import socket
+
+from keepfit.errors import ConfigError, PortInUseError
+
+
+def require_free(host: str, port: int, purpose: str, key: str) -> None:
+    """Raise PortInUseError if somebody listens there already, ConfigError if the host is not this machine's.
+
+    `purpose` and `key` say in the message who wants the port, and where another one is configured.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(
+                f"port {port} for the {purpose} is in use on {host}: stop what listens there or set another {key}"
+            ) from error
+        raise ConfigError(f"the {purpose} cannot listen on {host}:{port}: {error.strerror or error}") from error

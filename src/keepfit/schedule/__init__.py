@@ -1,0 +1,1 @@
+"""When to retrain by itself. Knows nothing of what a retraining is."""

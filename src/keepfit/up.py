@@ -1,0 +1,132 @@
+"""`keepfit up`: the whole loop as one process tree. Knows which parts there are; the supervisor keeps them running."""
+
+import queue
+import subprocess
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from keepfit import ports
+from keepfit.project import Project
+from keepfit.schedule.runner import Runner
+from keepfit.storage import make_folder
+from keepfit.supervisor import Part, Supervisor, start_keepfit, stop_processes
+from keepfit.versions import Versions
+
+STOP_WITHIN_S = 8.0
+_TICK_S = 0.2
+_SHOWN_WITHIN_S = 30.0
+
+
+class Stack:
+    """Model server, frontend and schedule of one project. `run` until `stop`."""
+
+    def __init__(self, project: Project, config_path: Path, console: Console, environ: Mapping[str, str]) -> None:
+        self._project = project
+        self._config = ("--config", str(config_path))
+        self._console = console
+        self._environ = environ
+        self._supervisor = Supervisor(environ, self._tell)
+        # what the schedule's thread wants; only this thread starts processes
+        self._due: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._retraining: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+
+    def run(self) -> None:
+        """Start everything and keep it running until `stop` is called. Raises PortInUseError, ConfigError."""
+        self._require_free_ports()
+        runner = self._runner()
+        try:
+            self._start_parts()
+            if not Versions(self._project.models_dir).numbers():
+                self._due.put("first")
+            self._show_addresses()
+            if runner is not None:
+                self._start_schedule(runner)
+            while not self._stopping:
+                self._tick()
+        finally:
+            if runner is not None:
+                runner.stop()
+            self._stop_processes()
+
+    def stop(self) -> None:
+        """End `run` soon. May be called from a signal handler."""
+        self._stopping = True
+
+    def _require_free_ports(self) -> None:
+        serving, frontend = self._project.config.serving, self._project.config.frontend
+        if not self._project.serving_is_elsewhere:
+            ports.require_free(serving.host, serving.rest_port, "model server's REST API", "serving.rest_port")
+            ports.require_free(serving.host, serving.grpc_port, "model server's gRPC API", "serving.grpc_port")
+        ports.require_free(frontend.host, frontend.port, "web page", "frontend.port")
+
+    def _start_parts(self) -> None:
+        now, logs = time.monotonic(), make_folder(self._project.root / "logs")
+        if not self._project.serving_is_elsewhere:
+            self._supervisor.start(Part("model server", ("serve", *self._config), logs / "server.log"), now)
+        self._supervisor.start(Part("frontend", ("frontend", *self._config), logs / "frontend.log"), now)
+
+    def _runner(self) -> Runner | None:
+        config = self._project.config.schedule
+        if not config.enabled:
+            return None
+        return Runner(config, self._project.root / "state" / "schedule_looked_at", lambda: self._due.put("schedule"))
+
+    def _start_schedule(self, runner: Runner) -> None:
+        now = datetime.now(UTC)
+        if runner.start(now):
+            self._tell("a scheduled retraining was missed while Keepfit was down: it runs now")
+        if following := runner.next_time(now):
+            self._tell(f"the next scheduled retraining is on {following:%A %d %B %Y at %H:%M %Z}")
+
+    def _tick(self) -> None:
+        time.sleep(_TICK_S)
+        self._supervisor.poll(time.monotonic())
+        if self._retraining is not None and self._retraining.poll() is not None:
+            self._retraining = None
+        if self._retraining is None and not self._due.empty():
+            trigger = self._due.get()
+            self._retraining = start_keepfit(("retrain", *self._config, "--trigger", trigger), self._environ)
+
+    def _stop_processes(self) -> None:
+        self._console.print("[bold]Keepfit[/] stops")
+        retraining = [self._retraining] if self._retraining is not None else []
+        stop_processes([*self._supervisor.release(), *retraining], STOP_WITHIN_S)
+
+    def _show_addresses(self) -> None:
+        config = self._project.config
+        table = Table.grid(padding=(0, 2))
+        page = f"http://{_reachable(config.frontend.host)}:{config.frontend.port}"
+        table.add_row("  [bold]web page[/]", f"{page}/", "")
+        table.add_row("  [bold]REST API[/]", f"{self._project.serving_url}/v1/models/{config.model_name}", "")
+        if not self._project.serving_is_elsewhere:
+            table.add_row("  [bold]gRPC API[/]", f"{_reachable(config.serving.host)}:{config.serving.grpc_port}", "")
+        table.add_row("  [bold]metrics[/]", f"{self._project.serving_url}/monitoring/prometheus/metrics", "")
+        self._await(f"{page}/healthz")
+        self._console.print(f"[bold]Keepfit[/] runs model {config.model_name} (Ctrl-C stops it)", highlight=False)
+        self._console.print(table, highlight=False)
+
+    def _await(self, url: str) -> None:
+        """Wait until something answers, so that no address is shown before it works."""
+        deadline = time.monotonic() + _SHOWN_WITHIN_S
+        while not self._stopping and time.monotonic() < deadline:
+            try:
+                httpx.get(url, timeout=2)
+            except httpx.HTTPError:
+                time.sleep(0.05)
+                self._supervisor.poll(time.monotonic())
+            else:
+                return
+
+    def _tell(self, text: str) -> None:
+        self._console.print(f"[bold]Keepfit[/] {text}", highlight=False, soft_wrap=True)
+
+
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - shown, not bound
