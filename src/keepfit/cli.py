@@ -144,6 +144,22 @@ def frontend(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="The project's folder; made if it is not there.")],
+    data: Annotated[Path, typer.Option(help="A CSV or Parquet file, or a folder of them.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+) -> None:
+    """Start a project on your own table: writes a config.json."""
+    from keepfit.init import init
+    from keepfit.tables import dataset_table
+
+    dataset = init(folder, data, target)
+    console = _console()
+    console.print(dataset_table(dataset), highlight=False)
+    console.print(f"wrote {folder / 'config.json'}; next: keepfit up --config {folder / 'config.json'}", soft_wrap=True)
+
+
+@app.command()
 def rollback(
     to: Annotated[int | None, typer.Option(help="The version to go back to; default: the one before.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "asked for by a person",

@@ -1,5 +1,6 @@
 """Tables for the terminal, and the same as JSON. Pure: values in, tables out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from keepfit.data.dataset import Dataset
 from keepfit.ledger import ENDINGS, Event, deployments
 
 _STYLES = {"promoted": "green", "rejected": "red", "invalid_data": "red", "failed": "red", "interrupted": "yellow"}
@@ -30,6 +32,20 @@ def metrics_table(metrics: Mapping[str, Any], folder: Path | None) -> Table:
     table.add_row("  gate", f"{metrics['verdict']['decision']}: {escape(metrics['verdict']['reason'])}")
     if folder is not None:
         table.add_row("  candidate", escape(str(folder)))
+    return table
+
+
+def dataset_table(dataset: Dataset) -> Table:
+    """What was recognised in a table of data."""
+    target = dataset.schema.target
+    classes = f": {', '.join(target.classes[:10])}{', …' if len(target.classes) > 10 else ''}" if target.classes else ""
+    kinds = Counter(column.kind for column in dataset.schema.columns)
+    table = Table.grid(padding=(0, 2))
+    table.add_row("  rows", f"{dataset.train.rows:,} to train, {dataset.holdout.rows:,} to judge")
+    table.add_row("  features", ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+    table.add_row("  target", escape(f"{target.name}, {target.task}{classes}"))
+    for warning in dataset.warnings:
+        table.add_row("  note", escape(warning))
     return table
 
 

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Writes the lock files anew: versions and hashes for Python 3.11 to 3.13, no download addresses.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+lock() {
+  .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+    --no-header --no-annotate --quiet "$@"
+}
+lock --group build --output-file requirements.lock
+lock --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock

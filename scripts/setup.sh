@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Sets up .venv in the project's folder: ./scripts/setup.sh [requirements file]. Does nothing if that is done already.
+# Needs Python 3.11, 3.12 or 3.13; PYTHON=/path/to/python chooses one. Called by the other scripts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+requirements=${1:-requirements.lock}
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-} python3.12 python3.11 python3.13 python3; do
+    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  echo "setup: no Python 3.11, 3.12 or 3.13 was found; install one, or name it: PYTHON=/path/to/python $0" >&2
+  exit 1
+}
+
+apt_install() {
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then return 1; fi
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+make_venv() {
+  local python version
+  python=$(find_python)
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  # Debian keeps venv in a package of its own
+  if ! "$python" -c 'import ensurepip, venv' 2>/dev/null && ! apt_install "python$version-venv"; then
+    echo "setup: $python has no venv; install it, on Debian or Ubuntu: sudo apt-get install python$version-venv" >&2
+    exit 1
+  fi
+  "$python" -m venv --clear .venv
+  # The model server's faster front embeds Python; without the shared library a slower one takes its place.
+  if [[ -z $(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_config_var("Py_ENABLE_SHARED") or "")') ]]; then
+    apt_install "libpython$version" || true
+  fi
+}
+
+wanted=$(cat "$requirements" pyproject.toml | sha256sum | cut -d' ' -f1)
+installed=.venv/.installed-$(basename "$requirements")
+if [[ -x .venv/bin/keepfit && $(cat "$installed" 2>/dev/null) == "$wanted" ]]; then exit 0; fi
+
+echo "setup: installing into .venv (about 2 GB, a few minutes) ..." >&2
+.venv/bin/python -c '' 2>/dev/null || make_venv
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+.venv/bin/python -m pip install --quiet --require-hashes -r "$requirements"
+.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+echo "$wanted" >"$installed"
+echo "setup: done" >&2
