@@ -8,6 +8,9 @@ from keepfit.config import DataConfig
 from keepfit.data.schema import Schema
 from keepfit.errors import DataError
 
+_EARLIER = "the schema of earlier runs and the served model"
+_ADVICE = "change it back, or start a new schema with --new-schema"
+
 
 def check_agreement(config: DataConfig, known: Schema) -> None:
     """Raise DataError if the config asks for another target, task or set of columns than the schema has."""
@@ -36,7 +39,3 @@ def ignored_columns(frame: pl.DataFrame, config: DataConfig, known: Schema | Non
         for name in frame.columns:
             if name not in used:
                 yield f"column {name!r} is new and is left out: {_EARLIER} do not know it"
-
-
-_EARLIER = "the schema of earlier runs and the served model"
-_ADVICE = "change it back, or learn the schema anew"

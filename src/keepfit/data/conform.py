@@ -22,7 +22,10 @@ def conform(rows: Rows, roles: Roles) -> pl.DataFrame:
     present = set(rows.frame.columns)
     for name in (*roles.kinds, roles.target):
         if name not in present:
-            raise DataError(f"column {name!r} is missing: the schema of earlier runs has it")
+            raise DataError(
+                f"column {name!r} is missing, but earlier runs learned from it: add it, "
+                "or start a new schema with --new-schema"
+            )
     features = [_feature(rows, name, kind) for name, kind in roles.kinds.items()]
     target = _quantity(rows, roles.target) if roles.task == "regression" else _label(rows, roles)
     typed = pl.DataFrame([*features, target])

@@ -15,7 +15,7 @@ from keepfit.config import DataConfig
 from keepfit.data import sources, split, statistics, validate
 from keepfit.data.agreement import check_agreement, ignored_columns
 from keepfit.data.conform import conform
-from keepfit.data.recognise import Roles, recognise, roles_of
+from keepfit.data.recognise import Roles, recognise, require, roles_of
 from keepfit.data.rows import Rows
 from keepfit.data.schema import Kind, Schema
 
@@ -69,7 +69,7 @@ def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> 
     roles = recognise(rows, config) if known is None else roles_of(known)
     typed = conform(rows, roles)
     holdout = _split(rows, typed, roles, config)
-    validate.check_split(rows, typed, roles, holdout)
+    validate.check_split(typed, roles, holdout)
     train_rows, holdout_rows = typed.filter(~holdout), typed.filter(holdout)
     schema = statistics.learn(train_rows, roles, rows.frame.schema)
     return Dataset(
@@ -97,6 +97,7 @@ def _split(rows: Rows, typed: pl.DataFrame, roles: Roles, config: DataConfig) ->
     if rows.holdout is not None:
         holdout = rows.holdout
     elif config.split_by:
+        require(rows.frame, config.split_by, "data.split_by")
         holdout = split.choose_holdout(split.hash_rows(rows.frame, config.split_by), config.holdout_fraction)
     else:
         return split.choose_holdout(features, config.holdout_fraction)

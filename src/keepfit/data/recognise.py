@@ -49,6 +49,7 @@ def roles_of(schema: Schema) -> Roles:
 
 def labels(target: pl.Series) -> pl.Series:
     """Return class labels as text; 1.0 and 1 are the same label."""
+    target = target.cast(pl.Float64) if target.dtype.is_decimal() else target
     whole = target.dtype.is_float() and bool((target.drop_nulls() % 1 == 0).all())
     return (target.cast(pl.Int64, strict=False) if whole else target).cast(pl.String)
 
@@ -67,12 +68,9 @@ def not_numbers(series: pl.Series) -> pl.Series:
 
 
 def _features(frame: pl.DataFrame, config: DataConfig) -> list[str]:
-    if frame.height == 0:
-        raise DataError("the data has no rows")
-    _require(frame, [config.target], "data.target")
-    _require(frame, config.features or [], "data.features")
-    _require(frame, config.categorical, "data.categorical")
-    _require(frame, config.split_by, "data.split_by")
+    require(frame, [config.target], "data.target")
+    require(frame, config.features or [], "data.features")
+    require(frame, config.categorical, "data.categorical")
     if config.target in (config.features or []):
         raise DataError(f"column {config.target!r} is the target: take it out of data.features")
     wanted = config.features if config.features is not None else frame.columns
@@ -86,7 +84,8 @@ def _features(frame: pl.DataFrame, config: DataConfig) -> list[str]:
     return names
 
 
-def _require(frame: pl.DataFrame, names: list[str], key: str) -> None:
+def require(frame: pl.DataFrame, names: list[str], key: str) -> None:
+    """Raise DataError if a column that the config key names is not there."""
     present = set(frame.columns)
     for name in names:
         if name not in present:

@@ -6,6 +6,7 @@ from pathlib import Path
 from keepfit.config import DataConfig
 from keepfit.data import files, synthetic
 from keepfit.data.rows import Part, Rows
+from keepfit.errors import DataError
 
 
 def load(config: DataConfig, root: Path, seed: int, text_columns: Collection[str]) -> Rows:
@@ -13,6 +14,13 @@ def load(config: DataConfig, root: Path, seed: int, text_columns: Collection[str
 
     `text_columns` are codes: a CSV file's 007 stays 007 there. Raises DataError.
     """
+    rows = _load(config, root, seed, text_columns)
+    if rows.frame.height == 0:
+        raise DataError("the data has no rows")
+    return rows
+
+
+def _load(config: DataConfig, root: Path, seed: int, text_columns: Collection[str]) -> Rows:
     match config.source:
         case "csv" | "parquet":
             return files.read(config.source, root, config.path or "", config.holdout_path, text_columns)

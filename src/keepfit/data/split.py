@@ -25,8 +25,8 @@ _MISSING = 0x6D697373696E6721
 def hash_rows(frame: pl.DataFrame, columns: Iterable[str]) -> NDArray[np.uint64]:
     """Hash the named columns of each row, uint64 (rows,); the order of columns and of rows does not matter.
 
-    Numbers of every type hash as their float64 value, NaN and null and "" alike as missing, and everything that is
-    neither number nor boolean as its text.
+    Numbers of every type hash as their float64 value, NaN and null and "" alike as missing, and everything
+    else as its text. Raises DataError for columns of lists, structures, bytes or objects.
     """
     total = np.zeros(frame.height, np.uint64)
     for column in columns:
@@ -56,11 +56,9 @@ def _hash_column(series: pl.Series) -> NDArray[np.uint64]:
 
 
 def _as_text(series: pl.Series) -> pl.Series:
-    try:
-        texts = series.cast(pl.String)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"column {series.name!r} is of type {series.dtype}, which cannot decide the split") from error
-    return texts.replace("", None)
+    if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
+        raise DataError(f"column {series.name!r} is of type {series.dtype}, which cannot decide the split")
+    return series.cast(pl.String).replace("", None)
 
 
 def _hash_texts(texts: pl.Series) -> NDArray[np.uint64]:

@@ -16,27 +16,32 @@ FEW_HOLDOUT_ROWS = 100
 OUTSIDE_SHARE = 0.01
 """Share of values outside the earlier range which is more than the next week's ordinary extremes."""
 MISSING_SHARE_CHANGE = 0.05
+MOST_CHANGES = 20
+"""Warnings about single columns that are listed, so that a wide table does not drown the log."""
+
+_ADVICE = "collect more rows, or change data.holdout_fraction"
 
 
-def check_split(rows: Rows, typed: pl.DataFrame, roles: Roles, holdout: NDArray[np.bool_]) -> None:
+def check_split(typed: pl.DataFrame, roles: Roles, holdout: NDArray[np.bool_]) -> None:
     """Raise DataError if one side of the split has too few rows or lacks a class."""
     if len(holdout) < FEWEST_ROWS:
         raise DataError(f"the data has {len(holdout)} rows: at least {FEWEST_ROWS} are needed")
     for side, chosen in (("training", ~holdout), ("holdout", holdout)):
         count = int(chosen.sum())
         if count == 0:
-            raise DataError(f"none of the {rows.frame.height:,} rows is a {side} row: {_ADVICE}")
+            different = typed.select(list(roles.kinds)).n_unique()
+            raise DataError(
+                f"none of the {len(holdout):,} rows is a {side} row ({different:,} of them are different, and equal "
+                f"rows lie on one side): {_ADVICE}"
+            )
         present = set(typed[roles.target].filter(pl.Series(chosen)).unique()) if roles.classes else set()
         for label in roles.classes:
             if label not in present:
                 total = int((typed[roles.target] == label).sum())
                 raise DataError(
                     f"the target {roles.target!r} has no {side} row of class {label!r} "
-                    f"({total:,} of all {rows.frame.height:,} rows have it): {_ADVICE}"
+                    f"({total:,} of all {len(holdout):,} rows have it): {_ADVICE}"
                 )
-
-
-_ADVICE = "collect more rows, or change data.holdout_fraction"
 
 
 def check_leaks(rows: Rows, hashes: NDArray[np.uint64], holdout: NDArray[np.bool_]) -> None:
@@ -56,26 +61,32 @@ def warnings(typed: pl.DataFrame, schema: Schema, known: Schema | None, holdout_
     """Yield what does not stop a training, but that a person should hear of; `typed` is of all rows."""
     if holdout_rows < FEW_HOLDOUT_ROWS:
         yield f"the holdout has only {holdout_rows} rows: the measured accuracy can be far from the true one"
+    if constant := [column.name for column in schema.columns if _is_constant(typed[column.name], column)]:
+        yield f"{_columns(constant)} the same value in all training rows, which cannot help"
+    if counting := [column.name for column in schema.columns if _counts_rows(typed[column.name], column)]:
+        yield f"{_columns(counting)} another number in every row, counting up as an id does: see data.ignore"
     before = {column.name: column for column in known.columns} if known else {}
-    for column in schema.columns:
-        yield from _suspicious(typed[column.name], column)
-        if column.name in before:
-            yield from _changes(typed[column.name], before[column.name])
+    changes = [change for name, column in before.items() for change in _changes(typed[name], column)]
+    yield from changes[:MOST_CHANGES]
+    if len(changes) > MOST_CHANGES:
+        yield f"{len(changes) - MOST_CHANGES:,} more changes since the earlier data are not listed"
 
 
-def _suspicious(values: pl.Series, column: Column) -> Iterator[str]:
-    if column.kind != "numeric":
-        if values.n_unique() == 1:
-            yield f"column {column.name!r} has the same value in all rows: it cannot help, put it into data.ignore"
-        return
-    if column.minimum == column.maximum and column.missing_share in (0.0, 1.0):
-        yield f"column {column.name!r} has the same value in all training rows: it cannot help"
-    elif "Int" in column.dtype and _counts_rows(values):
-        yield f"column {column.name!r} numbers the rows, as an id does: if it is one, put it into data.ignore"
+def _columns(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"column {names[0]!r} has"
+    return f"{len(names):,} columns ({', '.join(map(repr, names[:5]))}{', …' if len(names) > 5 else ''}) have"
 
 
-def _counts_rows(values: pl.Series) -> bool:
-    if values.null_count() or len(values) <= FEW_HOLDOUT_ROWS:
+def _is_constant(values: pl.Series, column: Column) -> bool:
+    if column.kind == "numeric":
+        return column.minimum == column.maximum and column.missing_share in (0.0, 1.0)
+    return values.n_unique() == 1
+
+
+def _counts_rows(values: pl.Series, column: Column) -> bool:
+    """Whether a whole-number column goes up by one from row to row."""
+    if "Int" not in column.dtype or column.kind != "numeric" or values.null_count() or len(values) <= FEW_HOLDOUT_ROWS:
         return False
     return bool((values.diff().drop_nulls() == 1.0).all())
 
