@@ -1,9 +1,24 @@
-"""Writes config.schema.json, which editors use to complete and check config.json."""
+"""Writes config.schema.json, which editors use, and docs/configuration.md, both from src/keepfit/config.py."""
 
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from keepfit.config import Config
+
+ROOT = Path(__file__).parent.parent
+
+_HEAD = """# Configuration
+
+`config.json` lies in the project's folder, and every key may be left out. An unknown or ill-typed key stops the start
+and is named with its path. Paths are relative to the file. Editors complete and check it by `config.schema.json` if it
+has the key `$schema`. `TF_HOST`, `MODEL_NAME` and `TF_CPP_MIN_LOG_LEVEL` win over it
+([commands.md](commands.md#environment)).
+
+This page is written by `scripts/make_config_schema.py`.
+"""
+_TABLE = "| key | default | meaning |\n| --- | --- | --- |\n"
 
 
 def schema_text() -> str:
@@ -12,5 +27,34 @@ def schema_text() -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
+def docs_text() -> str:
+    """docs/configuration.md: a table of the top level, then one a section."""
+    parts = [_HEAD, _TABLE + _rows(Config, "")]
+    for name, section in _sections(Config).items():
+        parts.append(f"## {name}\n\n{(section.__doc__ or '').strip()}\n")
+        nested = "".join(_rows(inner, f"{name}.{key}.") for key, inner in _sections(section).items())
+        parts.append(_TABLE + _rows(section, f"{name}.") + nested)
+    return "\n".join(parts)
+
+
+def _sections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    fields = model.model_fields.items()
+    return {
+        name: field.annotation
+        for name, field in fields
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+
+
+def _rows(model: type[BaseModel], prefix: str) -> str:
+    rows = []
+    for name, field in model.model_fields.items():
+        if name not in _sections(model):
+            text = (field.description or "").replace("|", "\\|")
+            rows.append(f"| `{prefix}{field.alias or name}` | `{json.dumps(field.default)}` | {text} |\n")
+    return "".join(rows)
+
+
 if __name__ == "__main__":
-    Path(__file__).parent.parent.joinpath("config.schema.json").write_text(schema_text(), encoding="utf-8")
+    (ROOT / "config.schema.json").write_text(schema_text(), encoding="utf-8")
+    (ROOT / "docs" / "configuration.md").write_text(docs_text(), encoding="utf-8")
