@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from keepfit.errors import DataError
@@ -23,16 +23,26 @@ def read(url: str, query: str, root: Path) -> pl.DataFrame:
         engine = create_engine(address)
         try:
             with engine.connect() as connection:
-                return pl.read_database(query, connection, infer_schema_length=None)
+                return _fetch(connection, query)
         finally:
             engine.dispose()
     except NoSuchModuleError as error:
         raise DataError(f"data.url names the unknown kind of database {address.drivername!r}") from error
     except ImportError as error:
-        raise DataError(f"the driver for {address.drivername} is not installed: pip install {error.name}") from error
+        raise DataError(
+            f"the Python module {error.name}, the driver for {address.drivername}, is not installed"
+        ) from error
     except (SQLAlchemyError, pl.exceptions.PolarsError, TypeError, ValueError) as error:
         reason = _without_password(str(getattr(error, "orig", None) or error), address)
         raise DataError(f"the query of data.query failed at {shown}: {reason}") from error
+
+
+def _fetch(connection: Connection, query: str) -> pl.DataFrame:
+    result = connection.execute(text(query))
+    if not result.returns_rows:
+        raise DataError("data.query returns no rows: a SELECT is expected")
+    rows = [tuple(row) for row in result.fetchall()]
+    return pl.DataFrame(rows, schema=list(result.keys()), orient="row", infer_schema_length=None)
 
 
 def _parse(url: str) -> URL:
