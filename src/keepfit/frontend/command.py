@@ -1,8 +1,10 @@
 """Runs the frontend under gunicorn until a signal ends it. Knows no config.json and no model."""
 
 import errno
+import os
 import socket
-from typing import Any
+import sys
+from typing import Any, NoReturn
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -24,9 +26,13 @@ def run(settings: FrontendSettings, host: str, port: int) -> None:
     with listen(host, port) as listener:
         # Handed over by number: gunicorn itself would try a taken port for five seconds and then end the process.
         application = _Gunicorn(settings, listener.detach())
+    parent = os.getpid()
     try:
         application.run()
     except SystemExit as end:
+        if os.getpid() != parent:
+            # Gunicorn's workers are forks that end by this exception: our caller must not go on in them.
+            _leave(end.code)
         if end.code not in (None, 0):
             raise
 
@@ -50,6 +56,12 @@ def listen(host: str, port: int) -> socket.socket:
             f"frontend.host is {host!r} and frontend.port {port}: cannot be listened on ({error.strerror or error})"
         ) from error
     return listener
+
+
+def _leave(code: object) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 class _Gunicorn(BaseApplication):

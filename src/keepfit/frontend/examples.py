@@ -7,7 +7,7 @@ from typing import Any
 from keepfit.frontend.inputs import DEFAULT_SIGNATURE, Input, ModelForm
 
 _NUMBERS = (1.5, 2.3, 0.7, 3.1)
-_MAX_WIDTH = 64
+_MAX_WIDTH = 32
 _MAX_FIELDS = 8
 
 

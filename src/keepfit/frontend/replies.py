@@ -66,8 +66,8 @@ HTTP_REPLIES: Mapping[int, Reply] = {
 
 
 def reply_to(error: KeepfitError) -> Reply:
-    """Return the reply to an error, its own or that of its nearest ancestor in the table."""
-    return next(REPLIES[kind] for kind in type(error).__mro__ if kind in REPLIES)
+    """Return the reply to an error that a view can raise."""
+    return REPLIES[type(error)]
 
 
 def is_fragment(request: Request) -> bool:

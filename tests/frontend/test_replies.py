@@ -1,0 +1,21 @@
+"""The one table from errors to HTTP."""
+
+import pytest
+
+from keepfit.errors import ServingError, UnreachableError
+from keepfit.frontend.client import ERROR_OF_STATUS
+from keepfit.frontend.replies import REPLIES, reply_to
+
+
+def tree(kind):
+    return {kind}.union(*(tree(below) for below in kind.__subclasses__()))
+
+
+def test_table_is_total_over_what_a_prediction_can_raise():
+    assert tree(ServingError) | {UnreachableError} == set(REPLIES)
+
+
+@pytest.mark.parametrize("kind", sorted(set(ERROR_OF_STATUS.values()), key=lambda kind: kind.__name__))
+def test_everything_that_the_client_raises_has_a_reply(kind):
+    assert kind in REPLIES
+    assert reply_to(kind("why")).status in {400, 501, 502, 503, 504}
