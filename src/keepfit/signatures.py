@@ -58,6 +58,8 @@ class Signature:
     method_name: str
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
+    defaults: frozenset[str] = frozenset()
+    """Inputs that may be left out."""
 
 
 def read_signatures(path: Path, tags: Iterable[str] = ("serve",)) -> dict[str, Signature]:
@@ -91,6 +93,7 @@ def signatures_of(signature_defs: Mapping[str, Any]) -> dict[str, Signature]:
             method_name=signature_def.method_name,
             inputs=_specs(signature_def.inputs),
             outputs=_specs(signature_def.outputs),
+            defaults=frozenset(signature_def.defaults),
         )
         for name, signature_def in sorted(signature_defs.items())
         if name != INIT_SIGNATURE

@@ -1,0 +1,21 @@
+"""Where a front that imports its application finds it: builds it when its life begins, from the environment."""
+
+from keepfit.serving import drain, options
+from keepfit.serving.app import Application, Receive, Scope, Send
+
+
+class LateApplication:
+    """An application that is built at the life cycle's start, so that importing this does nothing."""
+
+    def __init__(self) -> None:
+        self._application: Application | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on (ASGI)."""
+        if self._application is None:
+            self._application = Application(options.from_environment())
+            drain.on_signal(self._application)
+        await self._application(scope, receive, send)
+
+
+app = LateApplication()

@@ -1,0 +1,230 @@
+"""The bodies of TensorFlow Serving's REST predict call: rows ("instances") and columns ("inputs"), and its answers.
+
+Knows nothing of HTTP, models or workers.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from keepfit.errors import InvalidRequestError
+from keepfit.serving.json_values import is_base64, one_by_one, quickly, show, to_array
+from keepfit.serving.tensors import Array
+from keepfit.signatures import Signature, TensorSpec
+
+ROWS = "instances"
+COLUMNS = "inputs"
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Return a request body as an object; NaN, Infinity and -Infinity are numbers here. Raises InvalidRequestError."""
+    if not body:
+        raise InvalidRequestError("JSON Parse error: The document is empty")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        document = _parse_with_nan(body, error)
+    if not isinstance(document, dict):
+        raise InvalidRequestError(f"JSON Value: {show(document)} Is not object")
+    return document
+
+
+def _parse_with_nan(body: bytes, error: orjson.JSONDecodeError) -> Any:
+    refused = InvalidRequestError(f"JSON Parse error: {error.msg} at offset: {error.pos}")
+    if b"NaN" not in body and b"Infinity" not in body:
+        raise refused
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):  # not JSON even so, an integer of thousands of digits, or nested too deeply
+        raise refused from error
+
+
+def signature_name(document: Mapping[str, Any]) -> str:
+    """Return the signature that a request asks for; empty for the default."""
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise InvalidRequestError(
+            f"JSON Value: {show(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name
+
+
+def read(document: Mapping[str, Any], signature: Signature, body: bytes) -> tuple[dict[str, Array], str]:
+    """Return the input tensors of a request, and whether they came as ROWS or COLUMNS. Raises InvalidRequestError."""
+    if not signature.inputs:
+        raise InvalidRequestError(f"Failed to get input map for signature: {signature.name}")
+    # Python's booleans pass for numbers in numpy; knowing that there is none spares looking at each value.
+    booleans = b"true" in body or b"false" in body
+    if ROWS in document:
+        if COLUMNS in document:
+            raise InvalidRequestError(
+                f"JSON Value: {show(document)} Not formatted correctly expecting only one of "
+                f"'{COLUMNS}' or '{ROWS}' keys to exist "
+            )
+        rows = document[ROWS]
+        if not isinstance(rows, list):
+            raise InvalidRequestError(f"JSON Value: {show(document)} Excepting '{ROWS}' to be an list/array")
+        if not rows:
+            raise InvalidRequestError(f"JSON Value: {show(document)} No values in '{ROWS}' array")
+        return _from_rows(rows, signature.inputs, booleans=booleans), ROWS
+    if COLUMNS not in document:
+        raise InvalidRequestError(f"Missing '{COLUMNS}' or '{ROWS}' key")
+    return _from_columns(document[COLUMNS], signature.inputs, booleans=booleans), COLUMNS
+
+
+def write(outputs: Mapping[str, Array], layout: str) -> bytes:
+    """Return the body of an answer, in the layout of its request. Raises InvalidRequestError if it does not fit."""
+    if not outputs:
+        raise InvalidRequestError("Cannot convert empty tensor map to JSON")
+    columns = {name: _printable(name, array) for name, array in outputs.items()}
+    single = next(iter(columns.values())) if len(columns) == 1 else None
+    if layout == COLUMNS:
+        return _dump({"outputs": columns if single is None else single})
+    _check_rows(outputs)
+    if single is not None:
+        return _dump({"predictions": single})
+    rows = zip(*(list(column) for column in columns.values()), strict=True)
+    return _dump({"predictions": [dict(zip(columns, row, strict=True)) for row in rows]})
+
+
+def _from_rows(rows: list[Any], specs: Mapping[str, TensorSpec], *, booleans: bool) -> dict[str, Array]:
+    if not _is_object(rows[0]):
+        if len(specs) > 1:
+            raise InvalidRequestError(
+                "instances is a plain list, but expecting list of objects as multiple "
+                "input tensors required as per tensorinfo_map"
+            )
+        ((name, spec),) = specs.items()
+        if any(_is_object(row) for row in rows):
+            number = next(number for number, row in enumerate(rows) if _is_object(row))
+            raise InvalidRequestError(f"Expecting value/list but got object at item {number} of input list")
+        return {name: _stack(rows, spec.dtype, "", booleans=booleans)}
+    for number, row in enumerate(rows):
+        if not _is_object(row):
+            raise InvalidRequestError(f"Expecting object but got list at item {number} of input list")
+        _check_names(row, number, specs)
+    return {
+        name: _stack([row[name] for row in rows], spec.dtype, f" key: {name}", booleans=booleans)
+        for name, spec in specs.items()
+    }
+
+
+def _check_names(row: Mapping[str, Any], number: int, specs: Mapping[str, TensorSpec]) -> None:
+    if row.keys() == specs.keys():
+        return
+    for name in row:
+        if name not in specs:
+            raise InvalidRequestError(
+                f"Failed to process element: {number} key: {name} of '{ROWS}' list. "
+                f"Error: INVALID_ARGUMENT: JSON object: does not have named input: {name}"
+            )
+    raise InvalidRequestError(
+        f"Failed to process element: {number} of '{ROWS}' list. JSON object: {show(row)} "
+        f"keys must be equal to: {','.join(sorted(specs))}"
+    )
+
+
+def _stack(items: list[Any], dtype: str, which: str, *, booleans: bool) -> Array:
+    array = quickly(items, dtype, booleans=booleans)
+    if array is not None:
+        return array
+    arrays: list[Array] = []
+    for number, item in enumerate(items):
+        try:
+            arrays.append(one_by_one(item, dtype))
+            _check_same(arrays[0], arrays[-1])
+        except InvalidRequestError as error:
+            raise InvalidRequestError(
+                f"Failed to process element: {number}{which} of '{ROWS}' list. Error: INVALID_ARGUMENT: {error}"
+            ) from error
+    return np.stack(arrays)
+
+
+def _check_same(first: Array, other: Array) -> None:
+    if first.size != other.size:
+        raise InvalidRequestError(f"Expecting tensor size: {first.size} but got: {other.size}")
+    if first.shape != other.shape:
+        expected, got = (",".join(map(str, array.shape)) for array in (first, other))
+        raise InvalidRequestError(f"Expecting shape [{expected}] but got: [{got}]")
+
+
+def _from_columns(value: Any, specs: Mapping[str, TensorSpec], *, booleans: bool) -> dict[str, Array]:
+    if not _is_object(value):
+        if len(specs) > 1:
+            raise InvalidRequestError(
+                "inputs is a plain value/list, but expecting an object as multiple "
+                "input tensors required as per tensorinfo_map"
+            )
+        ((name, spec),) = specs.items()
+        return {name: to_array(value, spec.dtype, booleans=booleans)}
+    for name in specs:
+        if name not in value:
+            raise InvalidRequestError(f"Missing named input: {name} in '{COLUMNS}' object.")
+    return {name: to_array(value[name], spec.dtype, booleans=booleans) for name, spec in specs.items()}
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and not is_base64(value)
+
+
+def _check_rows(outputs: Mapping[str, Array]) -> None:
+    rows: int | None = None
+    for name, array in outputs.items():
+        if array.ndim == 0:
+            raise InvalidRequestError(f"Tensor name: {name} has no shape information ")
+        if rows is not None and rows != array.shape[0]:
+            raise InvalidRequestError(
+                f"Tensor name: {name} has inconsistent batch size: {array.shape[0]} expecting: {rows}"
+            )
+        rows = array.shape[0]
+
+
+def _printable(name: str, array: Array) -> Any:
+    """Return what orjson prints as TensorFlow Serving would: an array, or lists where numpy's types do not do."""
+    kind = array.dtype.kind
+    if kind == "O":
+        as_bytes = name.endswith("_bytes")
+        return _nested([_text(value, as_bytes=as_bytes) for value in array.reshape(-1).tolist()], array.shape)
+    if kind == "c":
+        raise InvalidRequestError(f"Failed to write JSON value for tensor type: {array.dtype.name}")
+    if array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)
+    return array if array.ndim else array[()]
+
+
+def _text(value: bytes, *, as_bytes: bool) -> Any:
+    if as_bytes:
+        return {"b64": base64.b64encode(value).decode()}
+    return value.decode(errors="replace")
+
+
+def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return values[0]
+    for size in reversed(shape[1:]):
+        count = len(values) // size if size else 0
+        values = [values[start * size : (start + 1) * size] for start in range(count)]
+    return values if shape[0] == len(values) else [[] for _ in range(shape[0])]
+
+
+def _dump(document: dict[str, Any]) -> bytes:
+    content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY, default=_as_list)
+    # orjson writes null for NaN and infinities, and nothing else here is ever null outside of strings.
+    return _dump_with_nan(document) if b"null" in content else content
+
+
+def _dump_with_nan(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, default=_as_list, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _as_list(value: Any) -> Any:
+    """Return numpy values as Python's, float32 with no more digits than it has."""
+    if not isinstance(value, np.ndarray | np.generic):
+        raise TypeError(f"{type(value).__name__} is not JSON")
+    if value.dtype.kind == "f" and value.dtype.itemsize < 8:
+        return np.asarray(value).astype(str).astype(np.float64).tolist()
+    return value.tolist()

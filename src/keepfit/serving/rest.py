@@ -1,0 +1,186 @@
+"""TensorFlow Serving's REST API around the transport-free core. Knows HTTP's codes and JSON, but no sockets."""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from google.protobuf.json_format import MessageToDict
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from keepfit.errors import (
+    InferenceError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    ServingError,
+    TimedOutError,
+    UnavailableError,
+    UnimplementedError,
+)
+from keepfit.metrics import ServingMetrics
+from keepfit.serving import json_predict
+from keepfit.serving.inference import predict, signature_of
+from keepfit.serving.manager import Manager, VersionStatus
+from keepfit.serving.status import status_name
+
+STATUS_CODES: Mapping[type[ServingError], int] = {
+    InvalidRequestError: 400,
+    ModelNotFoundError: 404,
+    InferenceError: 500,
+    UnimplementedError: 501,
+    UnavailableError: 503,
+    TimedOutError: 504,
+}
+METRICS_PATH = "/monitoring/prometheus/metrics"
+
+_MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_CALL = re.compile(_MODEL + r":(?P<call>classify|regress|predict)", re.IGNORECASE)
+_RESOURCE = re.compile(_MODEL + r"(?:/(?P<resource>metadata))?", re.IGNORECASE)
+_MAX_VERSION = 2**63 - 1
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer: status, body and headers beside the content type."""
+
+    status: int
+    body: bytes
+    content_type: str = _JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class RestApi:
+    """Answers whole requests."""
+
+    def __init__(
+        self, manager: Manager, metrics: ServingMetrics, registry: CollectorRegistry, timeout_s: float
+    ) -> None:
+        self._manager = manager
+        self._metrics = metrics
+        self._registry = registry
+        self._timeout_s = timeout_s
+
+    async def handle(self, method: str, path: str, body: bytes) -> Response:
+        """Return the answer to a request; it never raises."""
+        match = _CALL.fullmatch(path) if method == "POST" else None
+        if match is not None:
+            return await self._call(match, body)
+        try:
+            return self._resource(method, path)
+        except ServingError as error:
+            return error_response(error)
+
+    async def _call(self, match: re.Match[str], body: bytes) -> Response:
+        started = time.perf_counter()
+        model, call, version, status = match["model"], match["call"].lower(), "", "OK"
+        try:
+            number = _version(match)
+            if call != "predict":
+                raise UnimplementedError(f"The call {call!r} is not available yet")
+            document = json_predict.parse(body)
+            servable = self._manager.find(model, number)
+            version = str(servable.version)
+            signature = signature_of(servable, json_predict.signature_name(document))
+            inputs, layout = json_predict.read(document, signature, body)
+            prediction = await predict(servable, signature, inputs, self._timeout_s)
+            return Response(200, json_predict.write(prediction.outputs, layout))
+        except ServingError as error:
+            status = status_name(error)
+            return error_response(error)
+        finally:
+            if model == self._manager.model:
+                self._metrics.observe_request(model, version, "REST", call, status, time.perf_counter() - started)
+
+    def _resource(self, method: str, path: str) -> Response:
+        own = _OWN.get(path)
+        if own is not None:
+            if method not in ("GET", "HEAD"):
+                return Response(405, _error_body(f"{path} takes GET only"), headers={"allow": "GET"})
+            return own(self)
+        match = _RESOURCE.fullmatch(path) if method == "GET" else None
+        if match is not None:
+            if match["resource"] is None:
+                return self._status(match["model"], _version(match))
+            return self._metadata(match["model"], _version(match))
+        if path.lower().startswith("/v1/"):
+            if method == "GET" and path.lower() == "/v1/models":
+                raise InvalidRequestError("Missing model name in request.")
+            raise InvalidRequestError(f"Malformed request: {method} {path}")
+        raise ModelNotFoundError(f"There is nothing at {path}")
+
+    def _status(self, model: str, version: int | None) -> Response:
+        statuses = self._manager.status(model, version)
+        return Response(200, _pretty({"model_version_status": [_status_entry(status) for status in statuses]}))
+
+    def _metadata(self, model: str, version: int | None) -> Response:
+        servable = self._manager.find(model, version)
+        signature_map = MessageToDict(
+            servable.contents.signature_map,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+        )
+        specification = {"name": model, "signature_name": "", "version": str(servable.version)}
+        return Response(200, _pretty({"model_spec": specification, "metadata": {"signature_def": signature_map}}))
+
+    def _health(self) -> Response:
+        return Response(200, b'{"status":"alive"}')
+
+    def _readiness(self) -> Response:
+        if self._manager.available:
+            return Response(200, b'{"status":"ready"}')
+        return error_response(UnavailableError(f"No version of {self._manager.model} is available yet"))
+
+    def _prometheus(self) -> Response:
+        return Response(200, generate_latest(self._registry), CONTENT_TYPE_LATEST)
+
+    def _openapi(self) -> Response:
+        return Response(200, files("keepfit.serving").joinpath("openapi.json").read_bytes())
+
+
+_OWN = {
+    "/healthz": RestApi._health,
+    "/readyz": RestApi._readiness,
+    "/openapi.json": RestApi._openapi,
+    METRICS_PATH: RestApi._prometheus,
+}
+
+
+def error_response(error: ServingError) -> Response:
+    """Return an error as TensorFlow Serving does: {"error": text}."""
+    status = next(STATUS_CODES[kind] for kind in type(error).__mro__ if kind in STATUS_CODES)
+    headers = {"retry-after": "1"} if status == 503 else {}
+    return Response(status, _error_body(str(error)), headers=headers)
+
+
+def _error_body(message: str) -> bytes:
+    return json.dumps({"error": message}).encode()
+
+
+def _version(match: re.Match[str]) -> int | None:
+    if match["label"] is not None:
+        raise InvalidRequestError(f"Unrecognized servable version label: {match['label']}")
+    digits = match["version"]
+    if digits is None:
+        return None
+    if not digits.isascii() or len(digits) > 19 or int(digits) > _MAX_VERSION:
+        raise InvalidRequestError(f"Failed to convert version: {digits} to numeric.")
+    return int(digits)
+
+
+def _status_entry(status: VersionStatus) -> dict[str, Any]:
+    code, message = ("OK", "") if status.error is None else (status_name(status.error), str(status.error))
+    return {
+        "version": str(status.version),
+        "state": status.state.value,
+        "status": {"error_code": code, "error_message": message},
+    }
+
+
+def _pretty(document: dict[str, Any]) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)

@@ -1,0 +1,108 @@
+"""TensorProto messages to arrays and back, in both of their encodings. Knows nothing of gRPC."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from keepfit import protos
+from keepfit.errors import InvalidRequestError
+from keepfit.serving.tensors import NUMPY_DTYPES, STRING, Array, dtype_name
+from keepfit.signatures import DTYPE_NAMES
+
+_NUMBERS = {name: number for number, name in DTYPE_NAMES.items()}
+_VALUE_FIELDS = {
+    "float32": "float_val",
+    "float64": "double_val",
+    "float16": "half_val",
+    "bfloat16": "half_val",
+    "bool": "bool_val",
+    "string": "string_val",
+    "int8": "int_val",
+    "int16": "int_val",
+    "int32": "int_val",
+    "int64": "int64_val",
+    "uint8": "int_val",
+    "uint16": "int_val",
+    "uint32": "uint32_val",
+    "uint64": "uint64_val",
+    "complex64": "scomplex_val",
+    "complex128": "dcomplex_val",
+}
+_HALVES = ("float16", "bfloat16")
+_COMPLEX_PARTS = {"complex64": np.float32, "complex128": np.float64}
+MAX_ELEMENTS = 2**31
+"""A tensor given by one repeated value costs no bytes on the wire, but memory here."""
+
+
+def to_array(name: str, tensor: Any) -> Array:
+    """Return a TensorProto as an array; raises InvalidRequestError if it contradicts itself."""
+    dtype = DTYPE_NAMES.get(tensor.dtype)
+    if dtype is None:
+        raise InvalidRequestError(f"Tensor {name!r} has the dtype number {tensor.dtype}, which cannot be sent")
+    shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
+    if tensor.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+        raise InvalidRequestError(f"Tensor {name!r} must have a fully defined shape")
+    count = math.prod(shape)
+    if count > MAX_ELEMENTS:
+        raise InvalidRequestError(f"Tensor {name!r} has {count} elements, more than {MAX_ELEMENTS}")
+    if tensor.tensor_content:
+        return _from_content(name, tensor.tensor_content, dtype, shape)
+    values = _from_values(tensor, dtype)
+    return _fill(name, values, count).reshape(shape)
+
+
+def from_array(array: Array) -> Any:
+    """Return an array as a TensorProto in the encoding of TensorFlow Serving's answers (typed values)."""
+    dtype = dtype_name(array)
+    tensor = protos.TensorProto(dtype=_NUMBERS[dtype])
+    for size in array.shape:
+        tensor.tensor_shape.dim.add(size=size)
+    flat = array.reshape(-1)
+    if dtype in _HALVES:
+        flat = flat.view(np.uint16)
+    elif dtype in _COMPLEX_PARTS:
+        flat = flat.view(_COMPLEX_PARTS[dtype])
+    getattr(tensor, _VALUE_FIELDS[dtype]).extend(flat.tolist())
+    return tensor
+
+
+def _from_content(name: str, content: bytes, dtype: str, shape: tuple[int, ...]) -> Array:
+    if dtype == STRING:
+        raise InvalidRequestError(f"Tensor {name!r} has strings in tensor_content; they belong into string_val")
+    numpy_dtype = NUMPY_DTYPES[dtype]
+    expected = math.prod(shape) * numpy_dtype.itemsize
+    if len(content) != expected:
+        raise InvalidRequestError(
+            f"Tensor {name!r} has {len(content)} bytes of tensor_content, but its shape and dtype need {expected}"
+        )
+    return np.frombuffer(content, dtype=numpy_dtype).reshape(shape)
+
+
+def _from_values(tensor: Any, dtype: str) -> Array:
+    field = getattr(tensor, _VALUE_FIELDS[dtype])
+    if dtype == STRING:
+        values = np.empty(len(field), dtype=object)
+        values[:] = field
+        return values
+    if dtype in _HALVES:
+        return np.array([value & 0xFFFF for value in field], dtype=np.uint16).view(NUMPY_DTYPES[dtype])
+    if dtype in _COMPLEX_PARTS:
+        parts = np.array(field, dtype=_COMPLEX_PARTS[dtype])
+        return parts[: len(parts) // 2 * 2].view(NUMPY_DTYPES[dtype])
+    wide = np.int64 if _VALUE_FIELDS[dtype] == "int_val" else NUMPY_DTYPES[dtype]
+    return np.array(field, dtype=wide).astype(NUMPY_DTYPES[dtype], copy=False)
+
+
+def _fill(name: str, values: Array, count: int) -> Array:
+    """Repeat the last value up to count elements, as TensorProto is defined."""
+    if len(values) == count:
+        return values
+    if len(values) > count:
+        raise InvalidRequestError(f"Tensor {name!r} has {len(values)} values, but its shape only {count}")
+    if len(values) == 0:
+        raise InvalidRequestError(f"Tensor {name!r} has no values, but its shape needs {count}")
+    filled = np.empty(count, dtype=values.dtype)
+    filled[: len(values)] = values
+    filled[len(values) :] = values[-1]
+    return filled

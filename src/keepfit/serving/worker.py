@@ -1,0 +1,139 @@
+"""One loaded version in a process of its own: answers the frames of its socket, one after the other.
+
+Imports TensorFlow. Knows nothing of HTTP, gRPC, other versions or what lies on disk.
+"""
+
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import tensorflow as tf
+
+from keepfit import protos, savedmodel
+from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
+from keepfit.serving.records import read_records
+from keepfit.serving.tensor_proto import to_array
+from keepfit.serving.tensors import PREFIX, Array, Header, allocate, decode, encode
+
+WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
+MAX_WARMUP_RECORDS = 1000
+"""TensorFlow Serving's limit."""
+
+
+def serve(connection: socket.socket) -> None:
+    """Answer frames until the other side closes: first "load", then any number of "run"."""
+    # The front decides when a worker ends; a Ctrl-C or a service manager signals the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_front, args=(connection,), name="watch-front", daemon=True).start()
+    tf.get_logger().setLevel("ERROR")
+    _send(connection, {"op": "hello", "pid": os.getpid()}, {})
+    model: savedmodel.SavedModel | None = None
+    for header, tensors in _frames(connection):
+        try:
+            if header["op"] == "load":
+                model = _load(header)
+                reply = {"signatures": np.frombuffer(_signature_map(model), dtype=np.uint8)}
+            elif model is None:
+                raise InferenceError("the worker has no model")
+            else:
+                reply = model.run(header["signature"], tensors, header["outputs"])
+            _send(connection, {"op": header["op"]}, reply)
+        except KeepfitError as error:
+            _refuse(connection, header, type(error).__name__, str(error))
+        except Exception as error:  # noqa: BLE001 - the top of a request: one bad request must not end the worker
+            _refuse(connection, header, InferenceError.__name__, f"{type(error).__name__}: {error}")
+
+
+def _end_with_the_front(connection: socket.socket) -> None:
+    """Watch for the front's death even while a model runs for minutes."""
+    poller = select.poll()
+    poller.register(connection, 0)
+    poller.poll()
+    os._exit(0)
+
+
+def _refuse(connection: socket.socket, header: Header, error: str, message: str) -> None:
+    _send(connection, {"op": header["op"], "error": error, "message": message}, {})
+
+
+def _load(header: Header) -> savedmodel.SavedModel:
+    path = Path(header["path"])
+    model = savedmodel.load(path, header["tags"])
+    if header["warmup"]:
+        _warm_up(model, path / WARMUP_FILE)
+    return model
+
+
+def _warm_up(model: savedmodel.SavedModel, file: Path) -> None:
+    if not file.is_file():
+        return
+    for number, record in enumerate(read_records(file)):
+        if number >= MAX_WARMUP_RECORDS:
+            raise ModelLoadError(f"{file} has more than {MAX_WARMUP_RECORDS} warmup requests")
+        try:
+            request = protos.PredictionLog.FromString(record).predict_log.request
+            inputs = {name: to_array(name, tensor) for name, tensor in request.inputs.items()}
+            if inputs:
+                model.run(request.model_spec.signature_name or "serving_default", inputs)
+        except (KeepfitError, protos.DecodeError) as error:
+            raise ModelLoadError(f"Warmup request {number} of {file} failed: {error}") from error
+
+
+def _signature_map(model: savedmodel.SavedModel) -> bytes:
+    signature_map = protos.SignatureDefMap()
+    for name, signature_def in model.signature_defs.items():
+        signature_map.signature_def[name].ParseFromString(signature_def.SerializeToString())
+    serialized: bytes = signature_map.SerializeToString()
+    return serialized
+
+
+def _frames(connection: socket.socket) -> Iterator[tuple[Header, dict[str, Array]]]:
+    while True:
+        prefix = allocate(PREFIX.size)
+        if not _receive(connection, prefix):
+            return
+        header_size, body_size = PREFIX.unpack(prefix.data)
+        head, body = allocate(header_size), allocate(body_size)
+        if not (_receive(connection, head) and _receive(connection, body)):
+            return
+        header = orjson.loads(head.tobytes())
+        yield header, decode(header, body)
+
+
+def _receive(connection: socket.socket, target: Array) -> bool:
+    """Fill the target; False if the other side has closed."""
+    view = target.data
+    while view:
+        try:
+            count = connection.recv_into(view)
+        except ConnectionError:
+            return False
+        if count == 0:
+            return False
+        view = view[count:]
+    return True
+
+
+def _send(connection: socket.socket, header: Header, tensors: Mapping[str, Any]) -> None:
+    buffers = encode(header, {name: [np.asarray(array)] for name, array in tensors.items()})
+    connection.sendall(b"".join(buffers))
+
+
+def main() -> int:
+    """Serve on the socket whose descriptor is the only argument."""
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
+        serve(connection)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""The front's side of workers: starts them, sends them frames, hears when they die.
+
+Knows nothing of models or HTTP. Everything here runs on the one event loop.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import orjson
+
+from keepfit import errors
+from keepfit.errors import KeepfitError, UnavailableError
+from keepfit.serving.tensors import PREFIX, Array, Header, allocate, decode, encode
+
+logger = logging.getLogger(__name__)
+
+OnReply = Callable[[dict[str, Array] | KeepfitError], None]
+STOP_GRACE_S = 5.0
+"""A worker that was told to end and has not after this long is killed."""
+
+
+class Worker(asyncio.Protocol):
+    """A worker process. Answers come in the order of requests, so none needs a number."""
+
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.on_lost: Callable[[], None] | None = None
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[OnReply] = deque()
+        self._received = bytearray()
+
+    def send(self, header: Header, tensors: Mapping[str, Sequence[Array]], on_reply: OnReply) -> None:
+        """Send a request; on_reply gets its outputs, its error, or UnavailableError if the worker dies first."""
+        if self._transport is None or self.lost.done():
+            on_reply(UnavailableError("The model's process has ended"))
+            return
+        self._waiting.append(on_reply)
+        self._transport.writelines(encode(header, tensors))
+
+    async def call(self, header: Header) -> dict[str, Array]:
+        """Send a request without tensors and return the reply's; raises what the worker answers."""
+        future: asyncio.Future[dict[str, Array]] = asyncio.get_running_loop().create_future()
+
+        def on_reply(reply: dict[str, Array] | KeepfitError) -> None:
+            if future.done():
+                return
+            if isinstance(reply, KeepfitError):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+        self.send(header, {}, on_reply)
+        return await future
+
+    async def stop(self) -> None:
+        """End the process: ask by closing our end, kill it if that does not help."""
+        self.on_lost = None
+        if self._transport is not None and not self.lost.done():
+            self._transport.write_eof()
+        try:
+            await asyncio.wait_for(asyncio.shield(self.lost), STOP_GRACE_S)
+        except TimeoutError:
+            if self.pid is not None:
+                os.kill(self.pid, signal.SIGKILL)
+                await self.lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport (asyncio calls this)."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out each reply that is complete (asyncio calls this)."""
+        self._received += data
+        while len(self._received) >= PREFIX.size:
+            header_size, body_size = PREFIX.unpack_from(self._received)
+            start = PREFIX.size + header_size
+            end = start + body_size
+            if len(self._received) < end:
+                return
+            header = orjson.loads(memoryview(self._received)[PREFIX.size : start])
+            body = allocate(body_size)
+            body[:] = memoryview(self._received)[start:end]
+            del self._received[:end]
+            self._deliver(header, body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody who waits that the process has ended (asyncio calls this)."""
+        del exc
+        if not self.lost.done():
+            self.lost.set_result(None)
+        waiting, self._waiting = self._waiting, deque()
+        if self.on_lost is not None:
+            self.on_lost()
+        for on_reply in waiting:
+            on_reply(UnavailableError("The model's process died while it ran the request"))
+
+    def _deliver(self, header: Header, body: Array) -> None:
+        if header["op"] == "hello":
+            self.pid = header["pid"]
+            return
+        on_reply = self._waiting.popleft()
+        if "error" in header:
+            on_reply(getattr(errors, header["error"])(header["message"]))
+        else:
+            on_reply(decode(header, body))
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How processes are started: the interpreter and its environment."""
+
+    python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    spare: bool = True
+
+    def start(self, module: str, channel: socket.socket) -> subprocess.Popen[bytes]:
+        """Start a module of ours with one end of a socket pair; it ends when the other end closes."""
+        return subprocess.Popen(
+            [self.python, "-m", module, str(channel.fileno())],
+            pass_fds=(channel.fileno(),),
+            stdin=subprocess.DEVNULL,
+            # TensorFlow is imported once and single-threaded here, see zygote.py.
+            env={"TF_CPP_MIN_LOG_LEVEL": "2", **self.environment, "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+
+class Workers:
+    """Where workers come from: forked by a zygote that has TensorFlow imported, or started afresh without one."""
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._control: socket.socket | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start the zygote, so that its import begins at once."""
+        if not self._launch.spare:
+            return
+        if self._control is not None:
+            self._control.close()
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._processes.append(self._launch.start("keepfit.serving.zygote", theirs))
+
+    async def new(self) -> Worker:
+        """Return a worker without a model; requests sent to it wait until it is ready."""
+        self._reap()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            if not self._launch.spare:
+                self._processes.append(self._launch.start("keepfit.serving.worker", theirs))
+            else:
+                self._fork(theirs)
+        ours.setblocking(False)
+        _, worker = await asyncio.get_running_loop().create_unix_connection(Worker, sock=ours)
+        return worker
+
+    def stop(self) -> None:
+        """End the zygote; workers end by themselves."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        for process in self._processes:
+            try:
+                process.wait(timeout=STOP_GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+
+    def _fork(self, channel: socket.socket) -> None:
+        try:
+            self._send_to_zygote(channel)
+        except OSError:
+            logger.warning("The process that starts workers has died; it is started again")
+            self.start()
+            self._send_to_zygote(channel)
+
+    def _send_to_zygote(self, channel: socket.socket) -> None:
+        if self._control is None:
+            raise BrokenPipeError("there is no zygote")
+        socket.send_fds(self._control, [b"F"], [channel.fileno()])
+
+    def _reap(self) -> None:
+        self._processes = [process for process in self._processes if process.poll() is None]

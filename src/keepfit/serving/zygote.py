@@ -1,0 +1,47 @@
+"""A process that has imported TensorFlow and does nothing but fork workers, so that one is ready in milliseconds.
+
+The import takes seconds of a core, so it happens once and beside no swap; its memory is shared by all workers.
+Forking is sound because nothing here ever starts a thread: TensorFlow starts its own with the first session, in the
+worker. Ends when the front closes its socket, as the workers do.
+"""
+
+import gc
+import os
+import signal
+import socket
+import sys
+
+from keepfit.serving import worker
+
+FORK = b"F"
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a worker for each descriptor that comes, until the other side closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: who waits for a worker watches its socket
+    gc.collect()
+    gc.freeze()  # what was imported stays on pages shared with the workers
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
+            return
+        if os.fork() == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            with socket.socket(fileno=descriptors[0]) as connection:
+                worker.serve(connection)
+            os._exit(0)
+        os.close(descriptors[0])
+
+
+def main() -> int:
+    """Serve on the socket whose descriptor is the only argument."""
+    with socket.socket(fileno=int(sys.argv[1])) as control:
+        serve(control)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
