@@ -4,7 +4,7 @@ One table of events; whatever is asked of it is derived from them. The version d
 serving: a ledger that is missing is begun anew and never stops it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -98,7 +98,7 @@ class Ledger:
 def open_ledger(path: Path) -> Iterator[Ledger]:
     """Open the SQLite ledger at `path`, made if there is none; raises StorageError."""
     make_folder(path.parent)
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": 10})
     ledger = Ledger(engine)
     try:
         with _translated(engine):
@@ -110,20 +110,21 @@ def open_ledger(path: Path) -> Iterator[Ledger]:
         ledger.close()
 
 
-def unfinished_runs(events: list[Event]) -> list[str]:
+def unfinished_runs(events: Sequence[Event]) -> list[str]:
     """The runs that started and have no ending, oldest first: running now, or killed."""
     ended = {event.run for event in events if event.kind in ENDINGS}
     return [event.run for event in events if event.kind == "started" and event.run and event.run not in ended]
 
 
-def deployments(events: list[Event]) -> list[Deployment]:
+def deployments(events: Sequence[Event]) -> list[Deployment]:
     """Which version was current when, oldest first."""
-    changes = [event for event in events if event.kind in ("promoted", "rolled_back", "restored") and event.version]
+    changes = [event for event in events if event.kind in ("promoted", "rolled_back", "restored")]
     ends = [event.at for event in changes[1:]] + [None]
+    # the first version of all may be taken back: then there is no current one, and no version in the event
     return [
         Deployment(event.version, event.at, end, event.reason)
         for event, end in zip(changes, ends, strict=True)
-        if event.version
+        if event.version is not None
     ]
 
 

@@ -16,6 +16,8 @@ def require_free(host: str, port: int, purpose: str, key: str) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
+    except UnicodeError as error:  # what the name encoding of getaddrinfo raises
+        raise ConfigError(f"the {purpose} cannot listen on {host}:{port}: that is no host name") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortInUseError(

@@ -18,6 +18,9 @@ from pydantic_core import ErrorDetails
 from keepfit.config import MODEL_NAME_PATTERN, Config
 from keepfit.errors import ConfigError
 
+_HOST = r"[a-z0-9._-]+|[0-9a-f:.]+(%\w+)?"
+"""A name or an address, in lower case as urlsplit gives it."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -64,14 +67,16 @@ def load(path: Path, environ: Mapping[str, str], *, must_exist: bool = False) ->
 
 def parse_host(text: str, default_port: int) -> str:
     """Turn TF_HOST ("host", "host:port" or "http[s]://host:port") into a base URL."""
-    parts = urlsplit(text if "://" in text else f"//{text}", scheme="http")
     try:
-        port = parts.port
+        parts = urlsplit(text if "://" in text else f"//{text}", scheme="http")
+        host, port = parts.hostname or "", parts.port
+        is_plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+        is_good = is_plain and parts.scheme in ("http", "https") and re.fullmatch(_HOST, host)
     except ValueError:
-        port = -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1 or parts.path not in ("", "/"):
+        is_good = None
+    if not is_good:
         raise ConfigError(f"TF_HOST is {text!r}: expected a host, host:port or http://host:port")
-    return _url(parts.hostname, port or default_port, parts.scheme)
+    return _url(host, default_port if port is None else port, parts.scheme)
 
 
 def expand_environment(text: str, environ: Mapping[str, str]) -> str:
@@ -114,8 +119,8 @@ def _read_json(path: Path, *, must_exist: bool) -> dict[str, Any]:
         raise ConfigError(
             f"{path.name} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from error
-    except RecursionError as error:
-        raise ConfigError(f"{path.name} is nested too deeply") from error
+    except (RecursionError, ValueError) as error:  # ValueError: a number of more than 4,300 digits
+        raise ConfigError(f"{path.name} is nested too deeply, or has a number with too many digits") from error
     if not isinstance(found, dict):
         raise ConfigError(f"{path.name} holds {_shown(found)}: expected an object with keys such as model_name")
     return found

@@ -54,10 +54,17 @@ def write_atomically(path: Path, text: str) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Append one line in a single write and flush it to disk; raises StorageError."""
-    with guarded(path), path.open("a", encoding="utf-8") as file:
-        file.write(line.replace("\r", " ").replace("\n", " ") + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    data = (" ".join(line.splitlines()) + "\n").encode()
+    with guarded(path), path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, "not all of it was written", str(path))
+            os.fsync(file.fileno())
+        except OSError:
+            # no half line stays for the next one to be glued to
+            file.truncate(size)
+            raise
 
 
 def sync_tree(root: Path) -> None:

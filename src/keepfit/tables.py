@@ -26,9 +26,9 @@ def metrics_table(metrics: Mapping[str, Any], folder: Path | None) -> Table:
         )
     for name, title in (("r2", "R²"), ("rmse", "RMSE"), ("mae", "MAE")):
         if name in evaluation:
-            table.add_row(f"  {title}", f"{evaluation[name]:.6g}")
-    table.add_row("  test loss", f"{metrics['test_loss']:.6g}")
-    table.add_row("  training loss", f"{metrics['training_loss']:.6g}")
+            table.add_row(f"  {title}", _number(evaluation[name]))
+    table.add_row("  test loss", _number(metrics["test_loss"]))
+    table.add_row("  training loss", _number(metrics["training_loss"]))
     table.add_row("  gate", f"{metrics['verdict']['decision']}: {escape(metrics['verdict']['reason'])}")
     if folder is not None:
         table.add_row("  candidate", escape(str(folder)))
@@ -91,6 +91,10 @@ def history_json(events: Sequence[Event]) -> dict[str, Any]:
             if event.kind in ENDINGS
         ],
     }
+
+
+def _number(value: float | None) -> str:
+    return "not a number" if value is None else f"{value:.6g}"
 
 
 def _local(when: datetime) -> str:

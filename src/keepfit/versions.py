@@ -7,15 +7,15 @@
 - Everything becomes visible, and vanishes, by one rename.
 """
 
+import contextlib
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
-from keepfit.errors import VersionNotFoundError
+from keepfit.errors import StorageError, VersionNotFoundError
 from keepfit.storage import guarded, make_folder, sync_folder, write_atomically
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -58,7 +58,7 @@ class Versions:
         """Remove what crashed runs left behind; return how many. Only for the holder of the run lock."""
         leftovers = list(self._staging.iterdir()) if self._staging.is_dir() else []
         for leftover in leftovers:
-            shutil.rmtree(leftover, ignore_errors=True)
+            _remove(leftover)
         return len(leftovers)
 
     def candidates(self) -> list[Path]:
@@ -89,7 +89,7 @@ class Versions:
         target = self.folder / str(version)
         with self._changing(), guarded(target):
             if target.exists():
-                raise FileExistsError(17, f"version {version} exists already", str(target))
+                raise StorageError(f"version {version} exists already under {self.folder}: it is never changed")
             staged.rename(target)
             sync_folder(self.folder)
         return target
@@ -125,15 +125,14 @@ class Versions:
 
     def prune(self, keep: int) -> list[int]:
         """Remove the oldest versions until `keep` (at least 2) are left, and as many retired ones; return them."""
+        make_folder(self._staging)
         with self._changing(), guarded(self.folder):
-            visible = self.numbers()[: -max(keep, 2)]
-            for number in visible:
-                doomed = self._staging / f"pruned-{number}"
-                make_folder(self._staging)
-                (self.folder / str(number)).rename(doomed)
-                shutil.rmtree(doomed, ignore_errors=True)
-            for number in self.retired()[:-keep]:
-                shutil.rmtree(self._retired / str(number), ignore_errors=True)
+            visible, retired = self.numbers()[: -max(keep, 2)], self.retired()[: -max(keep, 2)]
+            doomed = [self.folder / str(number) for number in visible]
+            doomed += [self._retired / str(number) for number in retired]
+            renamed = [path.rename(self._staging / f"pruned-{path.name}") for path in doomed]
+        for path in renamed:
+            shutil.rmtree(path, ignore_errors=True)
         return visible
 
     def _predecessor(self) -> int:
@@ -159,7 +158,7 @@ class Versions:
             return 0
         return int(text) if _NUMBER.fullmatch(text) else 0
 
-    @contextmanager
+    @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
         """Hold the lock that guards the set of visible versions; it is held for renames only, never for long."""
         make_folder(self.folder)
@@ -167,6 +166,14 @@ class Versions:
             lock = FileLock(self.folder / ".lock").acquire()
         with lock:
             yield
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _numbers_in(folder: Path) -> list[int]:

@@ -20,9 +20,13 @@ class Confirmation:
 
 
 def is_running(serving_url: str) -> bool:
-    """Whether anything answers HTTP at the model server's address."""
+    """Whether anything answers HTTP at the model server's address.
+
+    No request here goes through a proxy (trust_env), as the frontend's do not: one for the internet would answer
+    in the server's place.
+    """
     try:
-        httpx.get(serving_url, timeout=2)
+        httpx.get(serving_url, timeout=2, trust_env=False)
     except httpx.HTTPError:
         return False
     return True
@@ -41,7 +45,7 @@ def confirm(
     For a server that is running: one that stops answering meanwhile may have been brought down by the version.
     """
     started = clock()
-    with httpx.Client(base_url=serving_url, timeout=5) as client:
+    with httpx.Client(base_url=serving_url, timeout=5, trust_env=False) as client:
         while True:
             state, reason = _version_status(client, model_name, version)
             waited = clock() - started

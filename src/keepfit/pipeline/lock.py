@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,22 +20,24 @@ def only_run(models_dir: Path, trigger: str) -> Iterator[None]:
     holder = models_dir / ".run.holder"
     try:
         with guarded(models_dir):
-            lock.acquire()
+            held = lock.acquire()
     except Timeout as error:
         raise BusyError(f"another run is under way ({_describe(holder)}): wait until it has ended") from error
-    with lock:
+    with held:
         write_atomically(holder, json.dumps({"pid": os.getpid(), "since": _now(), "trigger": trigger}))
         try:
             yield
         finally:
-            holder.unlink(missing_ok=True)
+            # a note that stays behind misleads nobody: it is read only while the lock is held
+            with suppress(OSError):
+                holder.unlink()
 
 
 def _describe(holder: Path) -> str:
     try:
         found = json.loads(holder.read_text(encoding="utf-8"))
         return f"process {found['pid']}, since {found['since']}, started by {found['trigger']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "it is just starting or ending"
 
 

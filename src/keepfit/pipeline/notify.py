@@ -42,7 +42,7 @@ class Notifier:
         return problems
 
     def _send(self, url: str, title: str, body: str) -> str:
-        kind = url.split(":", 1)[0]
+        kind = url.partition("://")[0] if "://" in url else "configured"
         try:
             messenger = apprise.Apprise()
             if not messenger.add(expand_environment(url, self._environ)):

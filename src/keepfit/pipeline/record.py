@@ -1,5 +1,6 @@
 """Puts together what metrics.json says of a candidate: how it was made and what it does. Pure but for its arguments."""
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -34,7 +35,7 @@ def describe(
     interval = None
     if evaluation.accuracy_low_percent is not None and evaluation.accuracy_high_percent is not None:
         interval = [evaluation.accuracy_low_percent, evaluation.accuracy_high_percent]
-    return {
+    found = {
         "format": FORMAT,
         "model_name": config.model_name,
         "version": None,
@@ -56,6 +57,7 @@ def describe(
         "config": without_secrets(config),
         **environment,
     }
+    return {key: _json_value(value) for key, value in found.items()}
 
 
 def without_secrets(config: Config) -> dict[str, Any]:
@@ -75,3 +77,12 @@ def _signature(dataset: Dataset) -> dict[str, Any]:
         "output": OUTPUT_NAME,
         "classes": list(dataset.schema.target.classes),
     }
+
+
+def _json_value(value: Any) -> Any:
+    """Replace what JSON cannot say, the loss of a model that predicts NaN for example, by null."""
+    if isinstance(value, Mapping):
+        return {key: _json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -87,10 +87,8 @@ def retrain(
         _qualify(run, candidate)
         version = _publish(run, candidate, dataset, verdict, metrics)
         _confirm(run, version)
-        pruned = run.versions.prune(project.config.retention.versions)
-        if pruned:
-            run.journal.say("pruned", f"version{'s' if len(pruned) > 1 else ''} {', '.join(map(str, pruned))}")
-        return Outcome("promoted", run.id, version, run.versions.path(version), verdict.reason, metrics)
+        _prune(run)
+        return Outcome("promoted", run.id, version, project.models_dir / str(version), verdict.reason, metrics)
 
 
 def train_only(project: Project, console: Console, environ: Mapping[str, str], *, new_schema: bool = False) -> Outcome:
@@ -117,8 +115,12 @@ def _prepared(project: Project, trigger: Trigger, console: Console, environ: Map
     ):
         notifier = Notifier(project.notifications_path, project.config.notifications.urls, environ)
         run = _Run(run_id, trigger, project, versions, ledger, journal, notifier, qualifier)
-        for sentence in recover(versions, ledger):
-            journal.warn(sentence)
+        removed, completed = recover(versions, ledger)
+        if removed:
+            journal.warn(f"removed {removed} leftover{'s' if removed > 1 else ''} of interrupted runs from staging")
+        for event in completed:
+            journal.warn(f"completed the record of run {event.run}: {event.kind}, {event.reason}")
+            _announce(run, event.run or "-", event.kind, event.reason, event.version)
         ledger.append("started", trigger, run=run_id)
         with _ending_recorded(run):
             yield run
@@ -146,11 +148,21 @@ def _end(
     run: _Run, kind: Kind, reason: str, version: int | None = None, details: Mapping[str, Any] | None = None
 ) -> None:
     """Record and announce how the run ended; trouble with the record is told and never changes the ending."""
+    _record(run, kind, reason, version, details)
+    _announce(run, run.id, kind, reason, version)
+
+
+def _record(
+    run: _Run, kind: Kind, reason: str, version: int | None = None, details: Mapping[str, Any] | None = None
+) -> None:
     try:
         run.ledger.append(kind, reason, run=run.id, version=version, details=details)
     except StorageError as error:
-        run.journal.warn(f"the ledger misses this ending ({error}); the next run completes it")
-    for problem in run.notifier.announce(run.id, version, kind, reason, run.project.config.model_name):
+        run.journal.warn(f"the ledger misses '{kind}' of this run: {error}")
+
+
+def _announce(run: _Run, about: str, kind: Kind, reason: str, version: int | None) -> None:
+    for problem in run.notifier.announce(about, version, kind, reason, run.project.config.model_name):
         run.journal.warn(problem)
 
 
@@ -252,8 +264,21 @@ def _confirm(run: _Run, version: int) -> None:
     if confirmation.available:
         run.journal.say("served", f"by {url}, {confirmation.waited_s:.1f} s after it was published", "green")
         return
-    run.versions.retire(version)
+    # unless a person was faster
+    if version in run.versions.numbers():
+        run.versions.retire(version)
     current = run.versions.current()
     reason = f"the model server could not take version {version}: {confirmation.reason}"
-    run.ledger.append("rolled_back", reason, run=run.id, version=current)
+    _record(run, "rolled_back", reason, current)
     raise DeploymentError(f"{reason}; it was taken back, {f'version {current} serves' if current else 'none is left'}")
+
+
+def _prune(run: _Run) -> None:
+    """Remove old versions; what cannot be removed is told, for the new version is served already."""
+    try:
+        pruned = run.versions.prune(run.project.config.retention.versions)
+    except StorageError as error:
+        run.journal.warn(f"old versions stay: {error}")
+        return
+    if pruned:
+        run.journal.say("pruned", f"version{'s' if len(pruned) > 1 else ''} {', '.join(map(str, pruned))}")

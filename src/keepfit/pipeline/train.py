@@ -57,12 +57,13 @@ def fit(
             verbose=0,
             callbacks=[_Reporter(config.epochs, on_epoch)],
         ).history
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        raise TrainingError(f"training failed: {str(error).strip().splitlines()[0]}") from error
     except MemoryError as error:
         raise TrainingError(
             f"training {len(features):,} rows of width {features.shape[1]:,} ran out of memory"
         ) from error
+    except Exception as error:  # the model may be the user's: its layers and losses raise what they like
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TrainingError(f"training failed: {text}") from error
     curves = {name: [float(value) for value in values] for name, values in history.items()}
     if not all(math.isfinite(value) for value in curves["loss"]):
         raise TrainingError(

@@ -12,13 +12,14 @@ from keepfit.storage import make_folder, write_atomically
 
 
 class Runner:
-    """A schedule in a thread of its own; `due` is called in that thread and must return at once.
+    """A schedule in a thread of its own; `due` is called in that thread and must return at once. Raises ConfigError.
 
     `looked_at` is the file with the time of the last look, from which a missed run is known.
     """
 
     def __init__(self, config: ScheduleConfig, looked_at: Path, due: Callable[[], None]) -> None:
         self._config = config
+        self._trigger = trigger(config)
         self._looked_at = looked_at
         self._due = due
         # a machine that slept over several times runs once when it wakes, however late
@@ -30,11 +31,11 @@ class Runner:
         """Start the clock; returns whether a time was missed since the last look, and then has called `due`."""
         last = self._last_look()
         missed = last is not None and is_missed(self._config, last, now)
-        self._scheduler.add_job(self._fire, trigger(self._config))
+        self._scheduler.add_job(self._fire, self._trigger)
         self._scheduler.start()
-        self._note(now)
         if missed:
             self._due()
+        self._note(now)
         return missed
 
     def next_time(self, now: datetime) -> datetime | None:
@@ -42,12 +43,14 @@ class Runner:
         return next_time(self._config, now)
 
     def stop(self) -> None:
-        """Stop the clock; a call that is under way ends first."""
-        self._scheduler.shutdown(wait=True)
+        """Stop the clock if it runs; a call that is under way ends first."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
 
     def _fire(self) -> None:
-        self._note(datetime.now(UTC))
+        # first what matters: a disk that takes no note must not stop the schedule
         self._due()
+        self._note(datetime.now(UTC))
 
     def _note(self, now: datetime) -> None:
         make_folder(self._looked_at.parent)

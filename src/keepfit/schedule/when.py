@@ -46,16 +46,27 @@ def is_missed(config: ScheduleConfig, last: datetime, now: datetime) -> bool:
 
 
 def _named_weekdays(field: str) -> str:
-    """Replace crontab's weekday numbers (0 and 7 are Sunday) by names; a range over Sunday becomes a list."""
+    """Replace crontab's weekdays (0 and 7 are Sunday) by lists of names, which APScheduler reads alike."""
     return ",".join(_named_part(part) for part in field.lower().split(","))
 
 
 def _named_part(part: str) -> str:
     days, slash, step = part.partition("/")
-    first, dash, last = days.partition("-")
-    if not (first.isdigit() and (not dash or last.isdigit())):
-        return part
-    numbers = range(int(first), int(last if dash else first) + 1, int(step) if slash and step.isdigit() else 1)
-    if not numbers or numbers[-1] >= len(_WEEKDAYS):
-        raise ConfigError(f"schedule.cron names the weekday {part!r}: expected 0 to 7 or sun to sat")
+    if days == "*" and not slash:
+        return "*"
+    first, dash, last = ("0", "-", "6") if days == "*" else days.partition("-")
+    start = _weekday(first, part)
+    end = _weekday(last, part) if dash else start
+    end = 7 if dash and end == 0 else end  # fri-sun
+    numbers = range(start, end + 1, int(step) if slash else 1)
+    if not numbers:
+        raise ConfigError(f"schedule.cron names the weekdays {part!r}: the first must not come after the last")
     return ",".join(dict.fromkeys(_WEEKDAYS[number] for number in numbers))
+
+
+def _weekday(text: str, part: str) -> int:
+    if text in _WEEKDAYS:
+        return _WEEKDAYS.index(text)
+    if text in "01234567" and len(text) == 1:
+        return int(text)
+    raise ConfigError(f"schedule.cron names the weekday {part!r}: expected 0 to 7 or sun to sat")
