@@ -7,7 +7,7 @@ requirements=${1:-requirements.lock}
 
 find_python() {
   local candidate
-  for candidate in ${PYTHON:-} python3.12 python3.11 python3.13 python3; do
+  for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
     if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
       command -v "$candidate"
       return
@@ -32,20 +32,22 @@ make_venv() {
     exit 1
   fi
   "$python" -m venv --clear .venv
-  # The model server's faster front embeds Python; without the shared library a slower one takes its place.
-  if [[ -z $(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_config_var("Py_ENABLE_SHARED") or "")') ]]; then
-    apt_install "libpython$version" || true
-  fi
 }
 
-wanted=$(cat "$requirements" pyproject.toml | sha256sum | cut -d' ' -f1)
-installed=.venv/.installed-$(basename "$requirements")
-if [[ -x .venv/bin/keepfit && $(cat "$installed" 2>/dev/null) == "$wanted" ]]; then exit 0; fi
+stamp_of() { cat "$1" pyproject.toml | sha256sum | cut -d' ' -f1; }
+is_installed() { [[ -x .venv/bin/keepfit && $(cat ".venv/.installed-$1" 2>/dev/null) == $(stamp_of "$1") ]]; }
+
+# the development requirements hold all others, in the same versions
+if is_installed "$requirements" || is_installed requirements-dev.lock; then exit 0; fi
 
 echo "setup: installing into .venv (about 2 GB, a few minutes) ..." >&2
 .venv/bin/python -c '' 2>/dev/null || make_venv
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 .venv/bin/python -m pip install --quiet --require-hashes -r "$requirements"
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-echo "$wanted" >"$installed"
+# The model server's faster front embeds Python's shared library; without it a slower one takes its place.
+if [[ -z $(.venv/bin/python -m find_libpython) ]]; then
+  apt_install "libpython$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" || true
+fi
+stamp_of "$requirements" >".venv/.installed-$requirements"
 echo "setup: done" >&2

@@ -65,7 +65,7 @@ def up(config: _Config = None) -> None:
     from keepfit.up import Stack
 
     project = _project(config)
-    stack = Stack(project, _config_path(config), _console(), os.environ)
+    stack = Stack(project, config, _console(), os.environ)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stack.stop())
     stack.run()
@@ -210,14 +210,10 @@ def version() -> None:
     typer.echo(f"keepfit {__version__}")
 
 
-def _config_path(given: Path | None) -> Path:
-    return given or Path("config.json")
-
-
 def _project(config: Path | None) -> "Project":
     from keepfit import project
 
-    loaded = project.load(_config_path(config), os.environ, must_exist=config is not None)
+    loaded = project.load(config or Path("config.json"), os.environ, must_exist=config is not None)
     # TensorFlow reads it when it is imported, here and in every child process
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = str(loaded.config.tf_cpp_min_log_level)
     return loaded

@@ -86,13 +86,24 @@ class Supervisor:
     def _schedule_restart(self, entry: _Running, status: int, now: float) -> None:
         if now - entry.started_at >= HEALTHY_AFTER_S:
             entry.delay_s = FIRST_DELAY_S
+        said = _last_line(entry.part.log)
         self._tell(
-            f"the {entry.part.name} ended with status {status} (see {entry.part.log}): "
-            f"starting it again in {entry.delay_s:g} s"
+            f"the {entry.part.name} ended with status {status}{f', saying «{said}»' if said else ''}: "
+            f"starting it again in {entry.delay_s:g} s (its log: {entry.part.log})"
         )
         entry.process = None
         entry.restart_at = now + entry.delay_s
         entry.delay_s = min(2 * entry.delay_s, LONGEST_DELAY_S)
+
+
+def _last_line(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 1000))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:300] if lines else ""
 
 
 def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float) -> None:

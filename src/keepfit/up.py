@@ -26,9 +26,12 @@ _SHOWN_WITHIN_S = 30.0
 class Stack:
     """Model server, frontend and schedule of one project. `run` until `stop`."""
 
-    def __init__(self, project: Project, config_path: Path, console: Console, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, project: Project, config_path: Path | None, console: Console, environ: Mapping[str, str]
+    ) -> None:
         self._project = project
-        self._config = ("--config", str(config_path))
+        # the parts find the project as this process did: by the path that was named, or in the current folder
+        self._config = () if config_path is None else ("--config", str(config_path))
         self._console = console
         self._environ = environ
         self._supervisor = Supervisor(environ, self._tell)
@@ -43,8 +46,7 @@ class Stack:
         runner = self._runner()
         try:
             self._start_parts()
-            if not Versions(self._project.models_dir).numbers():
-                self._due.put("first")
+            self._train_first_version()
             self._show_addresses()
             if runner is not None:
                 self._start_schedule(runner)
@@ -71,6 +73,15 @@ class Stack:
         if not self._project.serving_is_elsewhere:
             self._supervisor.start(Part("model server", ("serve", *self._config), logs / "server.log"), now)
         self._supervisor.start(Part("frontend", ("frontend", *self._config), logs / "frontend.log"), now)
+
+    def _train_first_version(self) -> None:
+        if Versions(self._project.models_dir).numbers():
+            return
+        self._tell("has no version yet and trains the first one")
+        self._due.put("first")
+        self._tick()
+        while self._retraining is not None and not self._stopping:
+            self._tick()
 
     def _runner(self) -> Runner | None:
         config = self._project.config.schedule
