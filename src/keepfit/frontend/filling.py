@@ -139,7 +139,7 @@ def _read_element(its: Input, name: str, text: str) -> Any:
     stripped = text.strip()
     value = _parse(its, stripped)
     if value is None:
-        found = f"is {_shown(text)}" if stripped else "is empty"
+        found = f"is {_shown(stripped)}" if stripped else "is empty"
         raise _MistakeError(f"{name} {found}: expected {_expected_element(its)}")
     return value
 
