@@ -66,7 +66,7 @@ def up(config: _Config = None) -> None:
 
     project = _project(config)
     stack = Stack(project, config, _console(), os.environ)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stack.stop())
     stack.run()
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +32,17 @@ class Part:
 def start_keepfit(
     arguments: Sequence[str], environ: Mapping[str, str], log: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start `keepfit ARGUMENTS` as a child that dies with this process; with `log`, what it prints goes there."""
+    """Start `keepfit ARGUMENTS` as a child that dies with this process; with `log`, what it prints goes there.
+
+    The child is in a session of its own: Ctrl-C reaches only this process, which then ends its children in order.
+    """
     environment = {**environ, tether.VARIABLE: str(os.getpid())}
     command = [sys.executable, "-m", "keepfit", *arguments]
-    if log is None:
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-    with log.open("ab") as file:
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+    with ExitStack() as stack:
+        output = None if log is None else stack.enter_context(log.open("ab"))
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
 
 
 class _Running:
