@@ -6,14 +6,14 @@ Knows what flags there are and checks them; knows nothing of serving. Imports qu
 import argparse
 import difflib
 import os
-import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from keepfit.errors import ConfigError, KeepfitError, PortInUseError
+from keepfit.errors import ConfigError, KeepfitError
+from keepfit.ports import require_free
 from keepfit.serving import front
 from keepfit.serving.options import Options
 
@@ -111,26 +111,11 @@ def parse(argv: Sequence[str]) -> Options:
 
 
 def check_ports(options: Options) -> None:
-    """Raise PortInUseError if a port cannot be listened on."""
-    for name, port in (("port", options.port), ("rest_api_port", options.rest_api_port)):
-        if port:
-            _check_port(options.host, name, port)
-
-
-def _check_port(host: str, flag: str, port: int) -> None:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise ConfigError(f"--host={host} is not an address of this machine: {error.strerror}") from error
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            raise PortInUseError(
-                f"Port {port} on {host} cannot be used ({error.strerror}): stop what listens there, "
-                f"or choose another with --{flag}"
-            ) from error
+    """Raise PortInUseError if a port is taken, ConfigError if the host is not this machine's."""
+    if options.port:
+        require_free(options.host, options.port, "gRPC API", "--port")
+    if options.rest_api_port:
+        require_free(options.host, options.rest_api_port, "REST API", "--rest_api_port")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -6,18 +6,17 @@ worker. Ends when the front closes its socket, as the workers do.
 """
 
 import gc
+import importlib
 import os
 import signal
 import socket
 import sys
-
-from keepfit.serving import worker
-
-FORK = b"F"
+from collections.abc import Callable
+from typing import Any
 
 
-def serve(control: socket.socket) -> None:
-    """Fork a worker for each descriptor that comes, until the other side closes."""
+def serve(control: socket.socket, work: Callable[[socket.socket], None]) -> None:
+    """Fork a process that does the work for each descriptor that comes, until the other side closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: who waits for a worker watches its socket
@@ -31,7 +30,7 @@ def serve(control: socket.socket) -> None:
             control.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             with socket.socket(fileno=descriptors[0]) as connection:
-                worker.serve(connection)
+                work(connection)
             os._exit(0)
         os.close(descriptors[0])
 
@@ -39,8 +38,21 @@ def serve(control: socket.socket) -> None:
 def main() -> int:
     """Serve on the socket whose descriptor is the only argument."""
     with socket.socket(fileno=int(sys.argv[1])) as control:
-        serve(control)
+        serve(control, import_quietly("keepfit.serving.worker").serve)
     return 0
+
+
+def import_quietly(name: str) -> Any:
+    """Import a module without what TensorFlow's libraries print to stderr meanwhile, which no setting silences."""
+    stderr = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    try:
+        return importlib.import_module(name)
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 if __name__ == "__main__":
