@@ -283,3 +283,11 @@ def test_mistake_of_our_own_shows_no_stack_trace(page, caplog):
         assert response.status_code == 500
         assert "secret" not in response.text
         assert "Traceback" not in response.text
+
+
+def test_versions_that_have_ended_are_no_news(fake, page):
+    fake.states = [(4, "LOADING", ""), (3, "AVAILABLE", ""), (2, "END", "")]
+    text = page.get("/").text
+
+    assert "Version 4 <small>loading</small>" in text
+    assert "Version 2" not in text
