@@ -1,0 +1,239 @@
+"""What happens to a running server when versions come, go, are broken, or die."""
+
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+
+class Client:
+    """Predicts all the time, and keeps every answer that was not a prediction."""
+
+    def __init__(self, server, threads=2):
+        self._server = server
+        self._stop = threading.Event()
+        self.failures = []
+        self.values = set()
+        self.count = 0
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self):
+        with httpx.Client(timeout=30) as client:
+            while not self._stop.is_set():
+                try:
+                    answer = client.post(f"{self._server.url}/v1/models/m:predict", json={"instances": [[1, 0]]})
+                except httpx.HTTPError as error:
+                    self.failures.append(repr(error))
+                    continue
+                self.count += 1
+                if answer.status_code == 200:
+                    self.values.add(answer.json()["predictions"][0][0])
+                else:
+                    self.failures.append(answer.text)
+
+
+@pytest.fixture
+def server(serve, prepared, models):
+    shutil.copytree(prepared / "1", models / "1")
+    server = serve(models)
+    yield server
+    server.stop()
+
+
+def value(server):
+    return server.predict([[1, 0]]).json()["predictions"][0][0]
+
+
+def test_new_versions_take_over_and_no_request_fails(server, prepared):
+    with Client(server) as client:
+        for version in (2, 3):
+            server.publish(prepared / str(version), version)
+            server.wait_for_version(version, 10)
+            server.wait_for(lambda version=version: server.states() == {version: "AVAILABLE"} | ended(version))
+    assert client.failures == []
+    assert client.values == {1.0, 2.0, 3.0}
+    server.wait_for(lambda: len(server.worker_pids()) == 1)
+
+
+def ended(version):
+    return dict.fromkeys(range(1, version), "END")
+
+
+def test_lower_version_is_back_before_the_vanished_one_goes(server, prepared):
+    server.publish(prepared / "2", 2)
+    server.wait_for_version(2)
+    with Client(server) as client:
+        (server.models / "2").rename(server.models / ".retired-2")
+        server.wait_for(lambda: server.states().get(2) == "END")
+    assert client.failures == []
+    assert value(server) == 1.0
+
+
+def test_broken_version_is_reported_and_the_old_one_serves(server):
+    broken = server.models / ".new"
+    (broken / "variables").mkdir(parents=True)
+    (broken / "saved_model.pb").write_bytes(b"\xff\xff\xff not a model")
+    with Client(server, threads=1) as client:
+        broken.rename(server.models / "2")
+        server.wait_for(lambda: server.states().get(2) == "END")
+    (entry,) = httpx.get(f"{server.url}/v1/models/m/versions/2").json()["model_version_status"]
+    assert entry["status"]["error_code"] == "INTERNAL"
+    assert str(server.models / "2") in entry["status"]["error_message"]
+    assert client.failures == []
+    assert server.states()[1] == "AVAILABLE"
+
+
+def test_half_copied_version_is_loaded_once_it_is_whole(server, prepared):
+    target = server.models / "2"
+    target.mkdir()
+    shutil.copy(prepared / "2" / "saved_model.pb", target)
+    server.wait_for(lambda: server.states().get(2) == "END")
+    shutil.copytree(prepared / "2" / "variables", target / "variables")
+    server.wait_for_version(2)
+    assert value(server) == 2.0
+
+
+def test_failed_version_that_is_replaced_is_loaded(server, prepared):
+    (server.models / "2").mkdir()
+    server.wait_for(lambda: server.states().get(2) == "END")
+    (server.models / "2").rmdir()
+    server.publish(prepared / "3", 2)
+    server.wait_for_version(2)
+    assert value(server) == 3.0
+
+
+def test_failing_warmup_is_a_failing_version(server, prepared):
+    staged = server.models / ".new"
+    shutil.copytree(prepared / "2", staged)
+    (staged / "assets.extra").mkdir()
+    (staged / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"not records")
+    staged.rename(server.models / "2")
+    server.wait_for(lambda: server.states().get(2) == "END")
+    (entry,) = httpx.get(f"{server.url}/v1/models/m/versions/2").json()["model_version_status"]
+    assert "TFRecord" in entry["status"]["error_message"]
+    assert value(server) == 1.0
+
+
+def test_newest_good_version_is_served_when_the_newest_is_bad_from_the_start(serve, prepared, models):
+    shutil.copytree(prepared / "1", models / "1")
+    (models / "2").mkdir()
+    server = serve(models)
+    assert value(server) == 1.0
+    assert server.states() == {2: "END", 1: "AVAILABLE"}
+    server.stop()
+
+
+def test_missing_base_path_is_waited_for(serve, prepared, tmp_path):
+    models = tmp_path / "later" / "models"
+    models.parent.mkdir()
+    server = serve(models, wait=False)
+    server.wait_for(lambda: httpx.get(f"{server.url}/healthz").status_code == 200)
+    assert httpx.get(f"{server.url}/readyz").status_code == 503
+    assert httpx.get(f"{server.url}/v1/models/m").status_code == 404
+    assert server.predict().json() == {"error": "Servable not found for request: Latest(m)"}
+    models.mkdir()
+    for other in ("README", ".staging", "x1", "-3"):
+        (models / other).mkdir()
+    (models / "9").write_text("a file")
+    server.publish(prepared / "3", 4)
+    server.wait_for_version(4)
+    assert value(server) == 3.0
+    server.stop()
+
+
+def test_base_path_that_vanishes_for_a_while_changes_nothing(server):
+    aside = server.models.with_name("aside")
+    with Client(server, threads=1) as client:
+        server.models.rename(aside)
+        server.wait_for(lambda: "cannot be listed" in server.log.read_text())
+        aside.rename(server.models)
+    assert client.failures == []
+
+
+def test_killed_worker_is_replaced_and_no_request_fails(server):
+    with Client(server) as client:
+        for _ in range(3):
+            (pid,) = server.worker_pids()
+            os.kill(pid, signal.SIGKILL)
+            server.wait_for(lambda pid=pid: server.worker_pids() not in ([], [pid]))
+            before = client.count
+            server.wait_for(lambda before=before: client.count > before + 10)
+    assert client.failures == []
+
+
+def test_killed_zygote_is_replaced(server, prepared):
+    (zygote,) = (pid for pid in children_of(server) if "zygote" in command_line(pid))
+    os.kill(zygote, signal.SIGKILL)
+    assert value(server) == 1.0
+    server.publish(prepared / "2", 2)
+    server.wait_for_version(2)
+    assert value(server) == 2.0
+
+
+def children_of(server):
+    tasks = Path(f"/proc/{server.process.pid}/task").glob("*/children")
+    return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+
+def command_line(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
+@pytest.mark.parametrize("front", ["envoy", "hypercorn"])
+def test_stop_finishes_requests_in_flight_and_leaves_no_process(serve, prepared, models, front):
+    shutil.copytree(prepared / "1", models / "1")
+    server = serve(models, f"--front={front}")
+    pids = [server.process.pid, *children_of(server), *server.worker_pids()]
+    answers = []
+    body = {"signature_name": "slow", "instances": [1.0]}
+    asking = threading.Thread(
+        target=lambda: answers.append(httpx.post(f"{server.url}/v1/models/m:predict", json=body, timeout=30))
+    )
+    asking.start()
+    server.wait_for(lambda: "keepfit_batch_rows_count" in metrics(server))
+    assert server.stop() == 0
+    asking.join()
+    assert [answer.status_code for answer in answers] == [200]
+    server.wait_for(lambda: not any(alive(pid) for pid in pids))
+
+
+def metrics(server):
+    return httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_killed_server_leaves_no_process(server):
+    pids = [*children_of(server), *server.worker_pids()]
+    assert len(pids) == 2
+    server.process.kill()
+    server.process.wait()
+    server.wait_for(lambda: not any(alive(pid) for pid in pids))
+
+
+def test_without_a_spare_worker_each_version_starts_its_own_process(serve, prepared, models):
+    shutil.copytree(prepared / "1", models / "1")
+    server = serve(models, "--spare_worker=false")
+    server.publish(prepared / "2", 2)
+    server.wait_for_version(2)
+    assert value(server) == 2.0
+    assert server.stop() == 0
