@@ -119,11 +119,11 @@ def unfinished_runs(events: Sequence[Event]) -> list[str]:
 def deployments(events: Sequence[Event]) -> list[Deployment]:
     """Which version was current when, oldest first."""
     changes = [event for event in events if event.kind in ("promoted", "rolled_back", "restored")]
-    ends = [event.at for event in changes[1:]] + [None]
+    ends = [*(event.at for event in changes[1:]), None]
     # the first version of all may be taken back: then there is no current one, and no version in the event
     return [
         Deployment(event.version, event.at, end, event.reason)
-        for event, end in zip(changes, ends, strict=True)
+        for event, end in zip(changes, ends, strict=False)
         if event.version is not None
     ]
 

@@ -1,0 +1,75 @@
+"""Rollback and restore by a person: done at once, recorded, and announced even if something else is in trouble."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from keepfit import deployment
+from keepfit.errors import VersionNotFoundError
+from keepfit.ledger import open_ledger
+from keepfit.project import load
+from keepfit.versions import Versions
+
+
+@pytest.fixture
+def project(tmp_path):
+    found = load(tmp_path / "config.json", {"TF_HOST": "127.0.0.1:1"})
+    versions = Versions(found.models_dir)
+    for number in (1, 2, 3):
+        staged = versions.stage(f"run-{number}")
+        (staged / "saved_model.pb").write_text(str(number))
+        versions.publish(staged, versions.reserve())
+    return found
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=200)
+
+
+def test_rollback_is_recorded_and_announced(project, console):
+    deployment.roll_back(project, None, "predicts rubbish", console, {})
+    assert Versions(project.models_dir).numbers() == [1, 2]
+    with open_ledger(project.ledger_path) as ledger:
+        (event,) = ledger.events()
+    assert (event.kind, event.version) == ("rolled_back", 2)
+    assert event.reason == "rolled back from 3 to version 2: predicts rubbish"
+    line = project.notifications_path.read_text()
+    assert "version=2 verdict=rolled_back reason=rolled back from 3 to version 2: predicts rubbish\n" in line
+    assert "`keepfit restore 3` brings version 3 back" in console.file.getvalue()
+
+
+def test_rollback_over_several_versions_names_them_all(project, console):
+    deployment.roll_back(project, 1, "why not", console, {})
+    assert "rolled back from 2, 3 to version 1" in console.file.getvalue()
+
+
+def test_rollback_to_the_current_version_records_nothing(project, console):
+    deployment.roll_back(project, 3, "x", console, {})
+    assert console.file.getvalue() == "version 3 is the current one already\n"
+    assert not project.notifications_path.exists()
+
+
+def test_rollback_to_nowhere_changes_nothing(project, console):
+    with pytest.raises(VersionNotFoundError):
+        deployment.roll_back(project, 7, "x", console, {})
+    assert Versions(project.models_dir).numbers() == [1, 2, 3]
+
+
+def test_restore_brings_the_version_back(project, console):
+    deployment.roll_back(project, 1, "x", console, {})
+    deployment.restore(project, 3, "was fine", console, {})
+    assert Versions(project.models_dir).numbers() == [1, 3]
+    with open_ledger(project.ledger_path) as ledger:
+        event = ledger.events()[-1]
+    assert (event.kind, event.version, event.reason) == ("restored", 3, "restored version 3: was fine")
+
+
+def test_rollback_works_although_the_ledger_is_broken(project, console):
+    project.ledger_path.parent.mkdir(parents=True)
+    project.ledger_path.write_bytes(b"rubbish" * 200)
+    deployment.roll_back(project, 1, "x", console, {})
+    assert Versions(project.models_dir).numbers() == [1]
+    assert "note: the ledger " in console.file.getvalue()
+    assert "verdict=rolled_back" in project.notifications_path.read_text()
