@@ -46,85 +46,110 @@ class Client:
                     self.failures.append(answer.text)
 
 
+@pytest.fixture(scope="module")
+def lasting(serve, tmp_path_factory):
+    """A server that goes through many tests."""
+    models = tmp_path_factory.mktemp("swaps") / "models"
+    models.mkdir()
+    server = serve(models, wait=False)
+    server.wait_for(lambda: httpx.get(f"{server.url}/healthz").status_code == 200)
+    return server
+
+
 @pytest.fixture
-def server(serve, prepared, models):
-    shutil.copytree(prepared / "1", models / "1")
-    server = serve(models)
-    yield server
-    server.stop()
+def server(lasting, prepared):
+    """The same server, now with one version only, whose factor is 1. `version` tells its number."""
+    known = [int(path.name) for path in lasting.models.iterdir() if path.name.isdecimal()]
+    lasting.version = max([*known, *lasting.states(), 0]) + 1
+    lasting.publish(prepared / "1", lasting.version)
+    lasting.wait_for_version(lasting.version)
+    for path in lasting.models.iterdir():
+        if path.name != str(lasting.version):
+            shutil.rmtree(path)
+    lasting.wait_for(lambda: available(lasting) == [lasting.version])
+    return lasting
+
+
+def available(server):
+    return [version for version, state in server.states().items() if state == "AVAILABLE"]
 
 
 def value(server):
     return server.predict([[1, 0]]).json()["predictions"][0][0]
 
 
+def error_of(server, version):
+    (entry,) = httpx.get(f"{server.url}/v1/models/m/versions/{version}").json()["model_version_status"]
+    return entry["status"]
+
+
 def test_new_versions_take_over_and_no_request_fails(server, prepared):
     with Client(server) as client:
-        for version in (2, 3):
-            server.publish(prepared / str(version), version)
-            server.wait_for_version(version, 10)
-            server.wait_for(lambda version=version: server.states() == {version: "AVAILABLE"} | ended(version))
+        for factor in (2, 3):
+            version = server.version + factor
+            server.publish(prepared / str(factor), version)
+            server.wait_for(lambda version=version: available(server) == [version])
+            server.wait_for(lambda factor=factor: float(factor) in client.values)
     assert client.failures == []
     assert client.values == {1.0, 2.0, 3.0}
     server.wait_for(lambda: len(server.worker_pids()) == 1)
 
 
-def ended(version):
-    return dict.fromkeys(range(1, version), "END")
-
-
 def test_lower_version_is_back_before_the_vanished_one_goes(server, prepared):
-    server.publish(prepared / "2", 2)
-    server.wait_for_version(2)
+    newer = server.version + 1
+    server.publish(prepared / "2", newer)
+    server.wait_for(lambda: available(server) == [newer])
     with Client(server) as client:
-        (server.models / "2").rename(server.models / ".retired-2")
-        server.wait_for(lambda: server.states().get(2) == "END")
+        (server.models / str(newer)).rename(server.models / f".retired-{newer}")
+        server.wait_for(lambda: server.states().get(newer) == "END")
     assert client.failures == []
     assert value(server) == 1.0
 
 
 def test_broken_version_is_reported_and_the_old_one_serves(server):
+    version = server.version + 1
     broken = server.models / ".new"
     (broken / "variables").mkdir(parents=True)
     (broken / "saved_model.pb").write_bytes(b"\xff\xff\xff not a model")
     with Client(server, threads=1) as client:
-        broken.rename(server.models / "2")
-        server.wait_for(lambda: server.states().get(2) == "END")
-    (entry,) = httpx.get(f"{server.url}/v1/models/m/versions/2").json()["model_version_status"]
-    assert entry["status"]["error_code"] == "INTERNAL"
-    assert str(server.models / "2") in entry["status"]["error_message"]
+        broken.rename(server.models / str(version))
+        server.wait_for(lambda: server.states().get(version) == "END")
+    assert error_of(server, version)["error_code"] == "INTERNAL"
+    assert str(server.models / str(version)) in error_of(server, version)["error_message"]
     assert client.failures == []
-    assert server.states()[1] == "AVAILABLE"
+    assert available(server) == [server.version]
 
 
 def test_half_copied_version_is_loaded_once_it_is_whole(server, prepared):
-    target = server.models / "2"
+    version = server.version + 1
+    target = server.models / str(version)
     target.mkdir()
     shutil.copy(prepared / "2" / "saved_model.pb", target)
-    server.wait_for(lambda: server.states().get(2) == "END")
+    server.wait_for(lambda: server.states().get(version) == "END")
     shutil.copytree(prepared / "2" / "variables", target / "variables")
-    server.wait_for_version(2)
+    server.wait_for_version(version)
     assert value(server) == 2.0
 
 
 def test_failed_version_that_is_replaced_is_loaded(server, prepared):
-    (server.models / "2").mkdir()
-    server.wait_for(lambda: server.states().get(2) == "END")
-    (server.models / "2").rmdir()
-    server.publish(prepared / "3", 2)
-    server.wait_for_version(2)
+    version = server.version + 1
+    (server.models / str(version)).mkdir()
+    server.wait_for(lambda: server.states().get(version) == "END")
+    (server.models / str(version)).rmdir()
+    server.publish(prepared / "3", version)
+    server.wait_for_version(version)
     assert value(server) == 3.0
 
 
 def test_failing_warmup_is_a_failing_version(server, prepared):
+    version = server.version + 1
     staged = server.models / ".new"
     shutil.copytree(prepared / "2", staged)
     (staged / "assets.extra").mkdir()
     (staged / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"not records")
-    staged.rename(server.models / "2")
-    server.wait_for(lambda: server.states().get(2) == "END")
-    (entry,) = httpx.get(f"{server.url}/v1/models/m/versions/2").json()["model_version_status"]
-    assert "TFRecord" in entry["status"]["error_message"]
+    staged.rename(server.models / str(version))
+    server.wait_for(lambda: server.states().get(version) == "END")
+    assert "TFRecord" in error_of(server, version)["error_message"]
     assert value(server) == 1.0
 
 
@@ -179,8 +204,8 @@ def test_killed_zygote_is_replaced(server, prepared):
     (zygote,) = (pid for pid in children_of(server) if "zygote" in command_line(pid))
     os.kill(zygote, signal.SIGKILL)
     assert value(server) == 1.0
-    server.publish(prepared / "2", 2)
-    server.wait_for_version(2)
+    server.publish(prepared / "2", server.version + 1)
+    server.wait_for_version(server.version + 1)
     assert value(server) == 2.0
 
 
@@ -222,7 +247,9 @@ def alive(pid):
         return False
 
 
-def test_killed_server_leaves_no_process(server):
+def test_killed_server_leaves_no_process(serve, prepared, models):
+    shutil.copytree(prepared / "1", models / "1")
+    server = serve(models)
     pids = [*children_of(server), *server.worker_pids()]
     assert len(pids) == 2
     server.process.kill()
