@@ -130,7 +130,7 @@ class Launch:
             pass_fds=(channel.fileno(),),
             stdin=subprocess.DEVNULL,
             # TensorFlow is imported once and single-threaded here, see zygote.py.
-            env={"TF_CPP_MIN_LOG_LEVEL": "2", **self.environment, "OPENBLAS_NUM_THREADS": "1"},
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **self.environment, "OPENBLAS_NUM_THREADS": "1"},
         )
 
 
