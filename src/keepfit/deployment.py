@@ -9,7 +9,7 @@ from rich.console import Console
 
 from keepfit.errors import StorageError
 from keepfit.ledger import Kind, open_ledger
-from keepfit.pipeline.confirm import confirm, is_running
+from keepfit.pipeline.confirm import confirm, look
 from keepfit.pipeline.notify import Notifier
 from keepfit.project import Project
 from keepfit.versions import Versions
@@ -48,11 +48,15 @@ def _finish(
     notifier = Notifier(project.notifications_path, project.config.notifications.urls, environ)
     problems += notifier.announce("-", version, kind, text, project.config.model_name)
     console.print(text, highlight=False, markup=False)
-    if is_running(project.serving_url):
+    if look(project.serving_url, project.config.model_name) == "serving":
         confirmation = confirm(
             project.serving_url, project.config.model_name, version, project.config.serving.confirm_timeout_s
         )
-        served = f"served after {confirmation.waited_s:.1f} s" if confirmation.available else confirmation.reason
+        served = (
+            f"served after {confirmation.waited_s:.1f} s"
+            if confirmation.outcome == "available"
+            else confirmation.reason
+        )
         console.print(f"{project.serving_url}: version {version} {served}", highlight=False, markup=False)
     for problem in problems:
         console.print(f"note: {problem}", highlight=False, markup=False)

@@ -3,33 +3,37 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx
+
+Presence = Literal["absent", "other", "serving"]
 
 _POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What came of waiting: whether the server serves the version, or why not."""
+    """What came of waiting: the server serves the version, it says that it cannot, or it says nothing of it."""
 
-    available: bool
+    outcome: Literal["available", "refused", "silent"]
     reason: str
     waited_s: float
 
 
-def is_running(serving_url: str) -> bool:
-    """Whether anything answers HTTP at the model server's address.
+def look(serving_url: str, model_name: str) -> Presence:
+    """Find out who is at the model server's address.
 
+    "absent": nobody answers. "other": it answers, and has no version of this model: it waits for the first one, or
+    serves something else. "serving": it has versions of this model.
     No request here goes through a proxy (trust_env), as the frontend's do not: one for the internet would answer
     in the server's place.
     """
     try:
-        httpx.get(serving_url, timeout=2, trust_env=False)
+        response = httpx.get(f"{serving_url}/v1/models/{model_name}", timeout=5, trust_env=False)
     except httpx.HTTPError:
-        return False
-    return True
+        return "absent"
+    return "serving" if response.status_code == httpx.codes.OK else "other"
 
 
 def confirm(
@@ -50,11 +54,11 @@ def confirm(
             state, reason = _version_status(client, model_name, version)
             waited = clock() - started
             if state == "AVAILABLE":
-                return Confirmation(True, "", waited)
+                return Confirmation("available", "", waited)
             if state == "END" and reason:
-                return Confirmation(False, reason, waited)
+                return Confirmation("refused", reason, waited)
             if waited > timeout_s:
-                return Confirmation(False, f"not available after {waited:.0f} s ({reason or state})", waited)
+                return Confirmation("silent", f"not available after {waited:.0f} s ({reason or state})", waited)
             sleep(_POLL_S)
 
 

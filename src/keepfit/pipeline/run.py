@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from rich.console import Console
 
@@ -19,7 +19,7 @@ from keepfit.data.schema import Schema
 from keepfit.errors import DataError, DeploymentError, KeepfitError, StorageError
 from keepfit.ledger import Kind, Ledger, open_ledger
 from keepfit.pipeline import artifacts, environment, record
-from keepfit.pipeline.confirm import confirm, is_running
+from keepfit.pipeline.confirm import Presence, confirm, look
 from keepfit.pipeline.gate import Verdict, decide
 from keepfit.pipeline.journal import Journal
 from keepfit.pipeline.lock import only_run
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from keepfit.pipeline.candidate import Candidate
 
 Trigger = Literal["manual", "schedule", "first"]
+_STRANGER_S = 30.0
 TRIGGERS: dict[str, Trigger] = {"manual": "manual", "schedule": "schedule", "first": "first"}
 
 
@@ -85,8 +86,9 @@ def retrain(
         if not verdict.promotes:
             return _reject(run, candidate, dataset, verdict, metrics)
         _qualify(run, candidate)
+        presence = look(project.serving_url, project.config.model_name)
         version = _publish(run, candidate, dataset, verdict, metrics)
-        _confirm(run, version)
+        _confirm(run, version, presence)
         _prune(run)
         return Outcome("promoted", run.id, version, project.models_dir / str(version), verdict.reason, metrics)
 
@@ -255,20 +257,40 @@ def _publish(run: _Run, candidate: "Candidate", dataset: Dataset, verdict: Verdi
     return version
 
 
-def _confirm(run: _Run, version: int) -> None:
+def _confirm(run: _Run, version: int, presence: Presence) -> None:
+    """Wait until the server has the version; take it back if the server that serves this model cannot.
+
+    `presence` is what was at the server's address just before the version was published.
+    """
     url, config = run.project.serving_url, run.project.config
-    if not is_running(url):
+    is_first = run.versions.numbers() == [version]
+    if presence == "absent":
         run.journal.say("served", f"not yet: no model server answers at {url}; the next one to start serves it")
         return
-    confirmation = confirm(url, config.model_name, version, config.serving.confirm_timeout_s)
-    if confirmation.available:
-        run.journal.say("served", f"by {url}, {confirmation.waited_s:.1f} s after it was published", "green")
+    if presence == "other" and not is_first:
+        run.journal.say("served", f"not yet: the server at {url} serves no version of {config.model_name}")
         return
+    # a server that never had this model may be anybody's: it is not waited for so long
+    timeout_s = (
+        config.serving.confirm_timeout_s
+        if presence == "serving"
+        else min(_STRANGER_S, config.serving.confirm_timeout_s)
+    )
+    confirmation = confirm(url, config.model_name, version, timeout_s)
+    if confirmation.outcome == "available":
+        run.journal.say("served", f"by {url}, {confirmation.waited_s:.1f} s after it was published", "green")
+    elif confirmation.outcome == "silent" and presence == "other":
+        run.journal.say("served", f"not yet: {url}: {confirmation.reason}")
+    else:
+        _take_back(run, version, confirmation.reason)
+
+
+def _take_back(run: _Run, version: int, why: str) -> NoReturn:
     # unless a person was faster
     if version in run.versions.numbers():
         run.versions.retire(version)
     current = run.versions.current()
-    reason = f"the model server could not take version {version}: {confirmation.reason}"
+    reason = f"the model server could not take version {version}: {why}"
     _record(run, "rolled_back", reason, current)
     raise DeploymentError(f"{reason}; it was taken back, {f'version {current} serves' if current else 'none is left'}")
 
