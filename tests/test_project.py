@@ -60,8 +60,9 @@ MISTAKES = {
     "unknown key with a near one": (
         {"trian": {}},
         (
-            "config.json: trian (found {}) is unknown: did you mean train? allowed here: $schema, model_name, "
-            "gate, train, data, model, schedule, notifications, serving, frontend, retention, models_dir, tf_cpp_min_log_level"
+            "config.json: trian (found {}) is unknown: did you mean train? allowed here: $schema, "
+            "model_name, gate, train, data, model, schedule, notifications, serving, frontend, retention, "
+            "models_dir, tf_cpp_min_log_level"
         ),
     ),
     "unknown key in a section": (
