@@ -1,0 +1,193 @@
+"""Puts the page together: which pictures and tables a candidate's task calls for. Knows nothing of their geometry."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from numpy.typing import NDArray
+
+from keepfit.data.schema import Schema, Target
+from keepfit.pipeline.evaluate import predicted_classes
+from keepfit.pipeline.report import probabilities, regression, wording
+from keepfit.pipeline.report.calls import call_of
+from keepfit.pipeline.report.chart import Chart
+from keepfit.pipeline.report.confusion import confusion_of
+from keepfit.pipeline.report.curves import curve_charts
+from keepfit.pipeline.report.standing import Standing, accuracy_standing, r2_standing
+from keepfit.pipeline.report.table import FEW_COLUMNS, MOST_COLUMNS, class_bars, column_lines
+
+Array = NDArray[Any]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_STAGES = {"data": "read and check the data", "training": "train", "evaluation": "measure", "export": "export"}
+_LABEL_LENGTH = 28
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of the row below the verdict."""
+
+    name: str
+    value: str
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The holdout rows whose predictions are finite numbers, and how many are not."""
+
+    truth: Array
+    predictions: Array
+    left_out: int
+
+
+def render(metrics: Mapping[str, Any], schema: Schema, truth: Array, predictions: Array) -> str:
+    """Return the page of a candidate: one HTML file, without script, that needs nothing else.
+
+    `metrics` is the content of metrics.json; `truth` (rows,) has the holdout's class indices or values and
+    `predictions` (rows, outputs) the model's answers to them.
+    """
+    finite = np.isfinite(predictions).all(axis=1)
+    judged = _Judged(truth[finite], predictions[finite].astype(np.float64), int(np.sum(~finite)))
+    is_regression = schema.target.task == "regression"
+    roc = None if schema.target.task != "binary" or not len(judged.truth) else _roc(judged)
+    return _template().render(
+        metrics=metrics,
+        schema=schema,
+        status=_status(metrics),
+        created=datetime.fromisoformat(metrics["created_at"]),
+        standing=_standing(metrics, judged, is_regression),
+        figures=_figures(metrics, schema.target, roc),
+        curves=curve_charts(metrics["curves"], _comparable(metrics, is_regression)),
+        charts=_charts(judged, schema.target, roc) if len(judged.truth) else (),
+        left_out=judged.left_out,
+        confusion=None if is_regression else confusion_of(metrics["evaluation"]["confusion"], schema.target.classes),
+        errors=_errors(judged) if is_regression else (),
+        columns=column_lines(metrics["dataset"]["columns"]),
+        few_columns=len(schema.columns) <= FEW_COLUMNS,
+        most_columns=MOST_COLUMNS,
+        bars=() if is_regression else class_bars(*_class_counts(metrics)),
+        call=call_of(metrics, schema),
+        durations=_durations(metrics["durations_s"]),
+        config=json.dumps(metrics["config"], indent=2, ensure_ascii=False),
+        say=wording,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html")
+
+
+def _status(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """How the page is headed; a candidate that passed and has no version was only tried out."""
+    decision, version = metrics["verdict"]["decision"], metrics["version"]
+    if decision != "PROMOTE":
+        word = "Rejected" if decision == "REJECT" else decision.capitalize()
+        return {"look": "bad", "word": word, "title": "Candidate", "after": "It is not served."}
+    if version is None:
+        return {"look": "good", "word": "Passed", "title": "Candidate", "after": "It was tried out, and is not served."}
+    return {"look": "good", "word": "Promoted", "title": f"Version {version}", "after": ""}
+
+
+def _standing(metrics: Mapping[str, Any], judged: _Judged, is_regression: bool) -> Standing | None:
+    found, gate = metrics["evaluation"], metrics["config"]["gate"]
+    if not is_regression:
+        interval = found["accuracy_low_percent"], found["accuracy_high_percent"]
+        return accuracy_standing(found["accuracy_percent"], interval, gate["min_accuracy_percent"], found["rows"])
+    r2 = found.get("r2")
+    if r2 is None or judged.left_out:
+        return None
+    bounds = regression.r2_interval(judged.truth.astype(np.float64), judged.predictions[:, 0])
+    return None if bounds is None else r2_standing(r2, bounds, gate["min_r2"], found["rows"])
+
+
+def _comparable(metrics: Mapping[str, Any], is_regression: bool) -> dict[str, float | None]:
+    """The holdout's values of what the curves show; a regression's loss is of the scaled target, so it is not."""
+    if is_regression:
+        return {}
+    return {"loss": metrics["test_loss"], "accuracy": metrics["test_accuracy_percent"] / 100}
+
+
+def _figures(metrics: Mapping[str, Any], target: Target, roc: probabilities.Roc | None) -> tuple[Figure, ...]:
+    found, data = metrics["evaluation"], metrics["dataset"]
+    rows = Figure("Holdout", f"{data['holdout_rows']:,}", f"rows to judge, {data['train_rows']:,} to train")
+    if target.task == "regression":
+        spread = data["target"]["holdout"]["std"]
+        return (
+            Figure("R²", wording.number(found.get("r2")), "1 is perfect, 0 is always the mean"),
+            Figure("Mean absolute error", wording.number(found.get("mae")), f"in units of {target.name}"),
+            Figure(
+                "Root mean square error",
+                wording.number(found.get("rmse")),
+                f"the target's own spread is {wording.number(spread)}",
+            ),
+            rows,
+        )
+    trivial = Figure(
+        "Always the commonest", wording.percent(found["trivial_percent"]), "what no model at all would reach"
+    )
+    figures = [Figure("Log loss", wording.number(metrics["test_loss"]), "on the holdout; 0 is perfect"), trivial, rows]
+    if roc:
+        figures.insert(0, Figure("Area under ROC", f"{roc.area:.4f}", "1 is perfect, 0.5 is chance"))
+    wrong = found["rows"] - found["correct"]
+    figures.insert(0, Figure("Wrong", f"{wrong:,}", f"of {wording.count(found['rows'])}"))
+    return tuple(figures)
+
+
+def _roc(judged: _Judged) -> probabilities.Roc | None:
+    return probabilities.roc(judged.truth == 1, judged.predictions[:, 0])
+
+
+def _charts(judged: _Judged, target: Target, roc: probabilities.Roc | None) -> tuple[Chart, ...]:
+    truth, predictions = judged.truth, judged.predictions
+    name = wording.shortened(target.name, _LABEL_LENGTH)
+    if target.task == "regression":
+        return regression.value_charts(truth.astype(np.float64), predictions[:, 0], name)
+    if target.task == "binary":
+        labels = tuple(wording.shortened(label, _LABEL_LENGTH) for label in target.classes)
+        positive, stated = truth == 1, predictions[:, 0].clip(0, 1)
+        subject = f"stated probability of {labels[1]}"
+        drawn = (
+            probabilities.calibration_chart(positive, stated, subject),
+            probabilities.spread_chart(positive, stated, (f"truly {labels[0]}", f"truly {labels[1]}"), subject, 0.0),
+        )
+        return drawn if roc is None else (probabilities.roc_chart(roc, positive, stated, labels[1]), *drawn)
+    right = predicted_classes(target, predictions) == truth
+    stated = predictions.max(axis=1).clip(0, 1)
+    subject = "stated probability of the named class"
+    lowest = np.floor(10 * float(stated.min())) / 10 if len(stated) else 0.0
+    return (
+        probabilities.calibration_chart(right, stated, subject),
+        probabilities.spread_chart(right, stated, ("named wrongly", "named rightly"), subject, min(0.9, lowest)),
+    )
+
+
+def _errors(judged: _Judged) -> tuple[regression.ErrorQuantile, ...]:
+    if not len(judged.truth):
+        return ()
+    return regression.error_quantiles(judged.truth.astype(np.float64), judged.predictions[:, 0])
+
+
+def _class_counts(metrics: Mapping[str, Any]) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    target = metrics["dataset"]["target"]
+    return target["train"], target["holdout"]
+
+
+def _durations(durations_s: Mapping[str, float]) -> tuple[tuple[str, str, float], ...]:
+    """Name, text, and share in percent of the longest."""
+    longest = max(durations_s.values(), default=0) or 1
+    return tuple(
+        (_STAGES.get(name, name), wording.seconds(value), round(100 * value / longest, 1))
+        for name, value in durations_s.items()
+    )

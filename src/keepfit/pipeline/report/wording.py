@@ -1,0 +1,55 @@
+"""How numbers read on the page. Pure."""
+
+import math
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """So many significant digits, with thousands separators; "–" for what is no number."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    magnitude = 0 if value == 0 else math.floor(math.log10(abs(value)))
+    if not -4 <= magnitude < 9:
+        return f"{value:.{digits - 1}g}".replace("e+0", "e").replace("e-0", "e−").replace("-", "−")
+    text = f"{value:,.{max(0, digits - 1 - magnitude)}f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A percentage with its sign; "–" for what is no number."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f} %"
+
+
+def share(part: float, digits: int = 1) -> str:
+    """A share between 0 and 1 as a percentage."""
+    return percent(100 * part, digits)
+
+
+def count(rows: int, noun: str = "row") -> str:
+    """So many of a thing, with its plural."""
+    return f"{rows:,} {noun}" if rows == 1 else f"{rows:,} {noun}s"
+
+
+def seconds(value: float) -> str:
+    """A duration: milliseconds, seconds, or minutes and seconds."""
+    if value < 1:
+        return f"{1000 * value:.0f} ms"
+    if value < 100:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, its middle left out if it is longer than `most` characters."""
+    if len(text) <= most:
+        return text
+    kept = most - 1
+    return f"{text[: kept - kept // 3]}…{text[len(text) - kept // 3 :]}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
