@@ -18,11 +18,11 @@ def only_run(models_dir: Path, trigger: str) -> Iterator[None]:
     """Hold the run lock of a models folder; raises BusyError that names the holder, StorageError."""
     lock = FileLock(make_folder(models_dir) / ".run.lock", timeout=0)
     holder = models_dir / ".run.holder"
-    try:
-        with guarded(models_dir):
+    with guarded(models_dir):
+        try:
             held = lock.acquire()
-    except Timeout as error:
-        raise BusyError(f"another run is under way ({_describe(holder)}): wait until it has ended") from error
+        except Timeout as error:  # an OSError too, but no trouble with the disk
+            raise BusyError(f"another run is under way ({_describe(holder)}): wait until it has ended") from error
     with held:
         write_atomically(holder, json.dumps({"pid": os.getpid(), "since": _now(), "trigger": trigger}))
         try:
