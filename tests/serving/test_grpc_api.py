@@ -140,7 +140,7 @@ NEGATIVE.tensor_shape.dim.add(size=-1)
         (request({"x": X}, outputs=["y", "y"]), grpc.StatusCode.INVALID_ARGUMENT, "duplicate output tensor alias: y"),
         (request({"x": WRONG_SIZE}), grpc.StatusCode.INVALID_ARGUMENT, "3 bytes of tensor_content"),
         (request({"x": TOO_MANY}), grpc.StatusCode.INVALID_ARGUMENT, "3 values, but its shape only 1"),
-        (request({"x": HUGE}), grpc.StatusCode.INVALID_ARGUMENT, "elements, more than"),
+        (request({"x": HUGE}), grpc.StatusCode.INVALID_ARGUMENT, "times, more than"),
         (request({"x": NEGATIVE}), grpc.StatusCode.INVALID_ARGUMENT, "fully defined shape"),
         (request({"x": TensorProto(dtype=20)}), grpc.StatusCode.INVALID_ARGUMENT, "dtype number 20"),
         (request({"x": -X}, signature="checked"), grpc.StatusCode.INVALID_ARGUMENT, "assert"),

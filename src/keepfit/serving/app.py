@@ -115,7 +115,7 @@ class Application:
             defect = InferenceError("Internal error; the server's log says more")
             reply, response = grpc_api.error_reply(defect), rest.error_response(defect)
         if is_grpc:
-            await _send_reply(reply, send)
+            await _send_reply(reply, send, with_trailers=scope["http_version"] == "2")
         else:
             await _send_response(response, send, with_body=scope["method"] != "HEAD")
 
@@ -166,10 +166,10 @@ async def _send_response(response: Response, send: Send, *, with_body: bool) -> 
     await send({"type": "http.response.body", "body": response.body if with_body else b""})
 
 
-async def _send_reply(reply: Reply, send: Send) -> None:
-    if not reply.body:  # trailers only: gRPC's short form of an error
+async def _send_reply(reply: Reply, send: Send, *, with_trailers: bool) -> None:
+    if not with_trailers:  # gRPC needs HTTP/2; who tries without at least sees the status
         await send({"type": "http.response.start", "status": 200, "headers": _GRPC_HEADERS + reply.trailers})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": reply.body})
         return
     await send({"type": "http.response.start", "status": 200, "headers": _GRPC_HEADERS, "trailers": True})
     await send({"type": "http.response.body", "body": reply.body})

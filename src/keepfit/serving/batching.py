@@ -59,7 +59,11 @@ class Batcher:
         self._refusal: KeepfitError | None = None
         self._queue: deque[Pending] = deque()
         self._queued_bytes = 0
+        self._scheduled = False
         self._flying: deque[list[Pending]] = deque()
+        self._running_at_death: list[Pending] | None = None
+        self._returned = 0
+        """How many at the queue's head have come back from the worker that died, in their order."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -72,11 +76,13 @@ class Batcher:
         """Take a new worker; what waits goes to it."""
         self.worker = worker
         self._refusal = None
+        self._returned = 0
         self._dispatch()
 
     def lose_worker(self) -> None:
-        """Let requests wait for the next worker."""
+        """Let requests wait for the next worker; must be called before what was in flight is answered."""
         self.worker = None
+        self._running_at_death = self._flying[0] if self._flying else None
 
     def refuse(self, error: KeepfitError) -> None:
         """Answer all that waits, and all that comes until there is a worker again, with an error."""
@@ -111,7 +117,10 @@ class Batcher:
         self._idle.clear()
         self._queue.append(pending)
         self._queued_bytes += size
-        self._dispatch()
+        if not self._scheduled and len(self._flying) < IN_FLIGHT:
+            # After the requests that arrived together with this one, so that they share a batch.
+            self._scheduled = True
+            loop.call_soon(self._dispatch)
         timer = loop.call_later(timeout_s, self._expire, pending, timeout_s)
         try:
             return await pending.answer
@@ -122,6 +131,7 @@ class Batcher:
         self._finish(pending, TimedOutError(f"Not answered within {timeout_s:g} s"))
 
     def _dispatch(self) -> None:
+        self._scheduled = False
         while self.worker is not None and self._queue and len(self._flying) < IN_FLIGHT:
             batch = self._next_batch()
             if batch:
@@ -161,11 +171,9 @@ class Batcher:
         return batch
 
     def _answered(self, batch: list[Pending], reply: dict[str, Array] | KeepfitError) -> None:
-        head = bool(self._flying) and self._flying[0] is batch
-        if batch in self._flying:
-            self._flying.remove(batch)
+        self._flying.remove(batch)
         if isinstance(reply, UnavailableError):
-            self._retry(batch, was_running=head, error=reply)
+            self._retry(batch, was_running=batch is self._running_at_death, error=reply)
         elif isinstance(reply, KeepfitError):
             self._fail(batch, reply)
         elif len(batch) == 1:
@@ -176,13 +184,15 @@ class Batcher:
 
     def _retry(self, batch: list[Pending], *, was_running: bool, error: KeepfitError) -> None:
         """The worker died: predictions change nothing, so they can be repeated, but alone, to find the culprit."""
-        for pending in reversed(batch):
+        for pending in batch:
             pending.attempts += was_running
             pending.key = None
             if pending.attempts >= MAX_ATTEMPTS:
                 self._finish(pending, error)
             elif not pending.answer.done():
-                self._push_front(pending)
+                self._queue.insert(self._returned, pending)
+                self._queued_bytes += pending.size
+                self._returned += 1
 
     def _fail(self, batch: list[Pending], error: KeepfitError) -> None:
         """One request of a batch can spoil it: each is run alone, so that only the culprit fails."""

@@ -7,7 +7,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -68,6 +68,9 @@ def _front(text: str) -> str:
     return text
 
 
+CHANGED_BY_FRONTS = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONHOME", "PYTHONPATH")
+"""Variables with which Envoy hosts Python, and with which a worker would not start."""
+
 FLAGS = (
     Flag("port", _port, "gRPC API (default 8500)"),
     Flag("rest_api_port", _port, "REST API and metrics (default 8501)"),
@@ -104,7 +107,7 @@ def parse(argv: Sequence[str]) -> Options:
     if "model_base_path" not in values:
         raise ConfigError("--model_base_path is required: the folder whose numbered folders are the model's versions")
     values["model_base_path"] = str(Path(values["model_base_path"]).absolute())
-    options = Options(**values, worker_environment=_worker_environment(os.environ))
+    options = Options(**values, worker_environment={name: os.environ.get(name) for name in CHANGED_BY_FRONTS})
     if not options.port and not options.rest_api_port:
         raise ConfigError("--port and --rest_api_port are both 0, so nothing would be served")
     return options
@@ -135,11 +138,6 @@ def _describe_unknown(argument: str) -> str:
     close = difflib.get_close_matches(name.lstrip("-"), [flag.name for flag in FLAGS], n=1)
     hint = f"; did you mean --{close[0]}?" if close else "; --help lists those there are"
     return f"Unknown flag {name}{hint}"
-
-
-def _worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment for the workers: a front adds things to its own that would break them."""
-    return dict(environment)
 
 
 if __name__ == "__main__":

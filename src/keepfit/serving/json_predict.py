@@ -57,8 +57,7 @@ def read(document: Mapping[str, Any], signature: Signature, body: bytes) -> tupl
     """Return the input tensors of a request, and whether they came as ROWS or COLUMNS. Raises InvalidRequestError."""
     if not signature.inputs:
         raise InvalidRequestError(f"Failed to get input map for signature: {signature.name}")
-    # Python's booleans pass for numbers in numpy; knowing that there is none spares looking at each value.
-    booleans = b"true" in body or b"false" in body
+    plain = b"true" not in body and b"false" not in body and body.count(b'"') == _quotes_of_keys(document)
     if ROWS in document:
         if COLUMNS in document:
             raise InvalidRequestError(
@@ -70,10 +69,15 @@ def read(document: Mapping[str, Any], signature: Signature, body: bytes) -> tupl
             raise InvalidRequestError(f"JSON Value: {show(document)} Excepting '{ROWS}' to be an list/array")
         if not rows:
             raise InvalidRequestError(f"JSON Value: {show(document)} No values in '{ROWS}' array")
-        return _from_rows(rows, signature.inputs, booleans=booleans), ROWS
+        return _from_rows(rows, signature.inputs, plain=plain), ROWS
     if COLUMNS not in document:
         raise InvalidRequestError(f"Missing '{COLUMNS}' or '{ROWS}' key")
-    return _from_columns(document[COLUMNS], signature.inputs, booleans=booleans), COLUMNS
+    return _from_columns(document[COLUMNS], signature.inputs, plain=plain), COLUMNS
+
+
+def _quotes_of_keys(document: Mapping[str, Any]) -> int:
+    """Return how many quotation marks a body has if there is no string but its keys and the signature's name."""
+    return 2 * len(document) + 2 * ("signature_name" in document)
 
 
 def write(outputs: Mapping[str, Array], layout: str) -> bytes:
@@ -91,7 +95,7 @@ def write(outputs: Mapping[str, Array], layout: str) -> bytes:
     return _dump({"predictions": [dict(zip(columns, row, strict=True)) for row in rows]})
 
 
-def _from_rows(rows: list[Any], specs: Mapping[str, TensorSpec], *, booleans: bool) -> dict[str, Array]:
+def _from_rows(rows: list[Any], specs: Mapping[str, TensorSpec], *, plain: bool) -> dict[str, Array]:
     if not _is_object(rows[0]):
         if len(specs) > 1:
             raise InvalidRequestError(
@@ -102,13 +106,13 @@ def _from_rows(rows: list[Any], specs: Mapping[str, TensorSpec], *, booleans: bo
         if any(_is_object(row) for row in rows):
             number = next(number for number, row in enumerate(rows) if _is_object(row))
             raise InvalidRequestError(f"Expecting value/list but got object at item {number} of input list")
-        return {name: _stack(rows, spec.dtype, "", booleans=booleans)}
+        return {name: _stack(rows, spec.dtype, "", plain=plain)}
     for number, row in enumerate(rows):
         if not _is_object(row):
             raise InvalidRequestError(f"Expecting object but got list at item {number} of input list")
         _check_names(row, number, specs)
     return {
-        name: _stack([row[name] for row in rows], spec.dtype, f" key: {name}", booleans=booleans)
+        name: _stack([row[name] for row in rows], spec.dtype, f" key: {name}", plain=plain)
         for name, spec in specs.items()
     }
 
@@ -128,8 +132,8 @@ def _check_names(row: Mapping[str, Any], number: int, specs: Mapping[str, Tensor
     )
 
 
-def _stack(items: list[Any], dtype: str, which: str, *, booleans: bool) -> Array:
-    array = quickly(items, dtype, booleans=booleans)
+def _stack(items: list[Any], dtype: str, which: str, *, plain: bool) -> Array:
+    array = quickly(items, dtype, plain=plain)
     if array is not None:
         return array
     arrays: list[Array] = []
@@ -152,7 +156,7 @@ def _check_same(first: Array, other: Array) -> None:
         raise InvalidRequestError(f"Expecting shape [{expected}] but got: [{got}]")
 
 
-def _from_columns(value: Any, specs: Mapping[str, TensorSpec], *, booleans: bool) -> dict[str, Array]:
+def _from_columns(value: Any, specs: Mapping[str, TensorSpec], *, plain: bool) -> dict[str, Array]:
     if not _is_object(value):
         if len(specs) > 1:
             raise InvalidRequestError(
@@ -160,11 +164,11 @@ def _from_columns(value: Any, specs: Mapping[str, TensorSpec], *, booleans: bool
                 "input tensors required as per tensorinfo_map"
             )
         ((name, spec),) = specs.items()
-        return {name: to_array(value, spec.dtype, booleans=booleans)}
+        return {name: to_array(value, spec.dtype, plain=plain)}
     for name in specs:
         if name not in value:
             raise InvalidRequestError(f"Missing named input: {name} in '{COLUMNS}' object.")
-    return {name: to_array(value[name], spec.dtype, booleans=booleans) for name, spec in specs.items()}
+    return {name: to_array(value[name], spec.dtype, plain=plain) for name, spec in specs.items()}
 
 
 def _is_object(value: Any) -> bool:

@@ -6,6 +6,7 @@ Knows nothing of requests.
 
 import base64
 import binascii
+import itertools
 import json
 from typing import Any
 
@@ -20,26 +21,33 @@ _SHOWN_CHARACTERS = 500
 
 _TYPE_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 _FLOAT_LIMITS = {
-    "float16": (2**11 - 1, 65504.0),
-    "bfloat16": (2**8 - 1, float(np.finfo(np.float32).max)),
+    "float16": (65504, 65504.0),
+    "bfloat16": (2**127, float(np.finfo(np.float32).max)),
     "float32": (2**24 - 1, float(np.finfo(np.float32).max)),
     "float64": (2**53 - 1, float(np.finfo(np.float64).max)),
 }
-"""The greatest integer that is surely exact, and the greatest finite value."""
+"""The greatest integer and the greatest finite value that are taken.
+
+For float32 and float64, integers must be exact, as TensorFlow Serving wants it; it has no JSON for the halves. Among
+decimals, integers are not looked at one by one: [0.5, 16777217] is rounded here and refused there.
+"""
 
 
-def to_array(value: Any, dtype: str, *, booleans: bool) -> Array:
-    """Return a JSON value as an array; booleans says whether true or false may occur in it.
+def to_array(value: Any, dtype: str, *, plain: bool) -> Array:
+    """Return a JSON value as an array; plain says that there is surely no string, true or false in it.
 
     Raises InvalidRequestError, or UnimplementedError for a dtype that JSON cannot give.
     """
-    array = quickly(value, dtype, booleans=booleans)
+    array = quickly(value, dtype, plain=plain)
     return one_by_one(value, dtype) if array is None else array
 
 
-def quickly(value: Any, dtype: str, *, booleans: bool) -> Array | None:
-    """Return plain, regular numbers as an array, or None if anything about them needs a closer look."""
-    if dtype == STRING or (booleans and dtype != "bool"):
+def quickly(value: Any, dtype: str, *, plain: bool) -> Array | None:
+    """Return regular numbers (or booleans) as an array, or None if anything about them needs a closer look."""
+    if dtype == STRING:
+        return None
+    # numpy takes booleans for numbers, and a long string among many short ones for a reason to fill the memory.
+    if not plain and not _leaf_types(value) <= ({bool} if dtype == "bool" else {int, float}):
         return None
     try:
         array = np.array(value)
@@ -52,6 +60,15 @@ def quickly(value: Any, dtype: str, *, booleans: bool) -> Array | None:
         inside = array.size and array.min() >= limits.min and array.max() <= limits.max
         return array.astype(dtype, copy=False) if inside else None
     return array if array.dtype.kind == "b" and dtype == "bool" else None
+
+
+def _leaf_types(value: Any) -> set[type]:
+    level = [value]
+    while True:
+        types = set(map(type, level))
+        if types != {list}:
+            return types
+        level = list(itertools.chain.from_iterable(level))
 
 
 def _as_floats(array: Array, dtype: str) -> Array | None:
@@ -154,7 +171,10 @@ def _float(value: Any, dtype: str) -> float:
 
 def _string(value: Any) -> bytes:
     if isinstance(value, str):
-        return value.encode()
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:  # half of a surrogate pair, which orjson refuses but json does not
+            raise InvalidRequestError(f"JSON Value: {show(value)} is not valid Unicode") from error
     if not isinstance(value, dict):
         raise _type_error(value, STRING)
     if not is_base64(value):

@@ -25,7 +25,8 @@ class Options:
     max_body_bytes: int = 256 * 2**20
     front: str = "auto"
     python: str = sys.executable
-    worker_environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    worker_environment: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    """What workers must find in their environment although a front changes it for itself; None: nothing."""
 
 
 def to_environment(options: Options) -> dict[str, str]:

@@ -123,7 +123,9 @@ class Servable:
         logger.warning("The process of version %d of %s (pid %s) died", self.version, self.model, self._pid())
         self._worker = None
         self.batcher.lose_worker()
-        if self.state is State.AVAILABLE:
+        if self.state is not State.AVAILABLE:
+            self.batcher.refuse(UnavailableError(f"Version {self.version} of {self.model} is not served any more"))
+        else:
             self._restarting = asyncio.get_running_loop().create_task(self._restart())
 
     async def _restart(self) -> None:

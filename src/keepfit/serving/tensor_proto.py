@@ -31,8 +31,8 @@ _VALUE_FIELDS = {
 }
 _HALVES = ("float16", "bfloat16")
 _COMPLEX_PARTS = {"complex64": np.float32, "complex128": np.float64}
-MAX_ELEMENTS = 2**31
-"""A tensor given by one repeated value costs no bytes on the wire, but memory here."""
+MAX_REPEATED = 2**26
+"""Elements of a tensor given by one repeated value, which costs no bytes on the wire, but memory here."""
 
 
 def to_array(name: str, tensor: Any) -> Array:
@@ -44,12 +44,14 @@ def to_array(name: str, tensor: Any) -> Array:
     if tensor.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise InvalidRequestError(f"Tensor {name!r} must have a fully defined shape")
     count = math.prod(shape)
-    if count > MAX_ELEMENTS:
-        raise InvalidRequestError(f"Tensor {name!r} has {count} elements, more than {MAX_ELEMENTS}")
     if tensor.tensor_content:
-        return _from_content(name, tensor.tensor_content, dtype, shape)
-    values = _from_values(tensor, dtype)
-    return _fill(name, values, count).reshape(shape)
+        values = _from_content(name, tensor.tensor_content, dtype, count)
+    else:
+        values = _fill(name, _from_values(tensor, dtype), count)
+    try:
+        return values.reshape(shape)
+    except ValueError as error:
+        raise InvalidRequestError(f"Tensor {name!r} has a shape that is not possible here: {error}") from error
 
 
 def from_array(array: Array) -> Any:
@@ -67,16 +69,16 @@ def from_array(array: Array) -> Any:
     return tensor
 
 
-def _from_content(name: str, content: bytes, dtype: str, shape: tuple[int, ...]) -> Array:
+def _from_content(name: str, content: bytes, dtype: str, count: int) -> Array:
     if dtype == STRING:
         raise InvalidRequestError(f"Tensor {name!r} has strings in tensor_content; they belong into string_val")
     numpy_dtype = NUMPY_DTYPES[dtype]
-    expected = math.prod(shape) * numpy_dtype.itemsize
+    expected = count * numpy_dtype.itemsize
     if len(content) != expected:
         raise InvalidRequestError(
             f"Tensor {name!r} has {len(content)} bytes of tensor_content, but its shape and dtype need {expected}"
         )
-    return np.frombuffer(content, dtype=numpy_dtype).reshape(shape)
+    return np.frombuffer(content, dtype=numpy_dtype)
 
 
 def _from_values(tensor: Any, dtype: str) -> Array:
@@ -102,6 +104,8 @@ def _fill(name: str, values: Array, count: int) -> Array:
         raise InvalidRequestError(f"Tensor {name!r} has {len(values)} values, but its shape only {count}")
     if len(values) == 0:
         raise InvalidRequestError(f"Tensor {name!r} has no values, but its shape needs {count}")
+    if count > MAX_REPEATED:
+        raise InvalidRequestError(f"Tensor {name!r} repeats a value {count} times, more than {MAX_REPEATED}")
     filled = np.empty(count, dtype=values.dtype)
     filled[: len(values)] = values
     filled[len(values) :] = values[-1]

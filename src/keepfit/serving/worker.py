@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def serve(connection: socket.socket) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_front, args=(connection,), name="watch-front", daemon=True).start()
     tf.get_logger().setLevel("ERROR")
+    with suppress(ConnectionError):  # the front has gone, and so does this
+        _answer_all(connection)
+
+
+def _answer_all(connection: socket.socket) -> None:
     _send(connection, {"op": "hello", "pid": os.getpid()}, {})
     model: savedmodel.SavedModel | None = None
     for header, tensors in _frames(connection):
@@ -49,6 +55,8 @@ def serve(connection: socket.socket) -> None:
             _send(connection, {"op": header["op"]}, reply)
         except KeepfitError as error:
             _refuse(connection, header, type(error).__name__, str(error))
+        except ConnectionError:
+            raise
         except Exception as error:  # noqa: BLE001 - the top of a request: one bad request must not end the worker
             _refuse(connection, header, InferenceError.__name__, f"{type(error).__name__}: {error}")
 

@@ -117,10 +117,10 @@ class Worker(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How processes are started: the interpreter and its environment."""
+    """How processes are started: the interpreter, and what differs from this process's environment (None: unset)."""
 
     python: str = sys.executable
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str | None] = field(default_factory=dict)
     spare: bool = True
 
     def start(self, module: str, channel: socket.socket) -> subprocess.Popen[bytes]:
@@ -129,9 +129,13 @@ class Launch:
             [self.python, "-m", module, str(channel.fileno())],
             pass_fds=(channel.fileno(),),
             stdin=subprocess.DEVNULL,
-            # TensorFlow is imported once and single-threaded here, see zygote.py.
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **self.environment, "OPENBLAS_NUM_THREADS": "1"},
+            env=self._environment(),
         )
+
+    def _environment(self) -> dict[str, str]:
+        variables = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **self.environment}
+        variables["OPENBLAS_NUM_THREADS"] = "1"  # its threads would make forking unsound, see zygote.py
+        return {name: value for name, value in variables.items() if value is not None}
 
 
 class Workers:
@@ -171,11 +175,8 @@ class Workers:
             self._control.close()
             self._control = None
         for process in self._processes:
-            try:
-                process.wait(timeout=STOP_GRACE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()  # a zygote holds nothing, and may be in the middle of a long import
+            process.wait()
         self._processes.clear()
 
     def _fork(self, channel: socket.socket) -> None:

@@ -11,8 +11,9 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 
 def serve(control: socket.socket, work: Callable[[socket.socket], None]) -> None:
@@ -28,11 +29,22 @@ def serve(control: socket.socket, work: Callable[[socket.socket], None]) -> None
             return
         if os.fork() == 0:
             control.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            with socket.socket(fileno=descriptors[0]) as connection:
-                work(connection)
-            os._exit(0)
+            _work(descriptors[0], work)
         os.close(descriptors[0])
+
+
+def _work(descriptor: int, work: Callable[[socket.socket], None]) -> NoReturn:
+    """Work in the fork, and never return into the zygote's own code."""
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        with socket.socket(fileno=descriptor) as connection:
+            work(connection)
+        code = 0
+    except BaseException:  # noqa: BLE001 - the top of a process
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def main() -> int:

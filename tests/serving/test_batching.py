@@ -1,0 +1,236 @@
+"""Batches, with a runner that answers when the test says so."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from keepfit.errors import InferenceError, InvalidRequestError, TimedOutError, UnavailableError
+from keepfit.serving import batching
+from keepfit.serving.batching import Batcher
+from keepfit.signatures import Signature, TensorSpec
+
+
+def signature(first_dimension=None):
+    return Signature(
+        "s",
+        "",
+        {"x": TensorSpec("x", "x:0", "float32", (first_dimension, 1))},
+        {"y": TensorSpec("y", "y:0", "float32", (None, 1))},
+    )
+
+
+class FakeWorker:
+    """Keeps what is sent; answers twice the input."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, header, tensors, on_reply):
+        assert header["op"] == "run"
+        self.sent.append((np.concatenate(tensors["x"]), on_reply))
+
+    def answer(self, error=None):
+        x, on_reply = self.sent.pop(0)
+        on_reply({"y": x * 2} if error is None else error)
+
+
+def rows(*values):
+    return {"x": np.array([[value] for value in values], np.float32)}
+
+
+async def settle():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Bench:
+    def __init__(self):
+        self.batches = []
+        self.batcher = Batcher(self.batches.append)
+        self.worker = FakeWorker()
+        self.batcher.set_worker(self.worker)
+
+    def ask(self, *values, kind=None, timeout_s=10.0):
+        return asyncio.ensure_future(self.batcher.run(kind or signature(), rows(*values), ("y",), timeout_s))
+
+
+def run(scenario):
+    return asyncio.run(scenario(Bench()))
+
+
+def values(task):
+    return task.result()["y"].reshape(-1).tolist()
+
+
+def test_requests_that_come_together_share_a_batch_and_get_their_own_rows():
+    async def scenario(bench):
+        tasks = [bench.ask(1), bench.ask(2, 3), bench.ask(4)]
+        await settle()
+        assert bench.batches == [4]
+        bench.worker.answer()
+        await settle()
+        assert [values(task) for task in tasks] == [[2.0], [4.0, 6.0], [8.0]]
+        assert bench.batcher.idle.is_set()
+
+    run(scenario)
+
+
+def test_only_two_batches_are_in_flight():
+    async def scenario(bench):
+        tasks = []
+        for number in range(4):
+            tasks.append(bench.ask(number))
+            await settle()
+        assert bench.batches == [1, 1]
+        bench.worker.answer()
+        await settle()
+        assert bench.batches == [1, 1, 2]
+        while bench.worker.sent:
+            bench.worker.answer()
+            await settle()
+        assert [values(task) for task in tasks] == [[0.0], [2.0], [4.0], [6.0]]
+
+    run(scenario)
+
+
+def test_signature_without_a_batch_dimension_is_never_joined():
+    async def scenario(bench):
+        tasks = [bench.ask(1, kind=signature(1)), bench.ask(2, kind=signature(1))]
+        await settle()
+        assert bench.batches == [1, 1]
+        bench.worker.answer()
+        bench.worker.answer()
+        await settle()
+        assert [values(task) for task in tasks] == [[2.0], [4.0]]
+
+    run(scenario)
+
+
+def test_error_of_a_batch_hurts_only_the_culprit():
+    async def scenario(bench):
+        tasks = [bench.ask(number) for number in range(3)]
+        await settle()
+        bench.worker.answer(InvalidRequestError("one of them"))
+        await settle()
+        bench.worker.answer()
+        bench.worker.answer(InvalidRequestError("it was me"))
+        await settle()
+        bench.worker.answer()
+        await settle()
+        assert values(tasks[0]) == [0.0]
+        assert str(tasks[1].exception()) == "it was me"
+        assert values(tasks[2]) == [4.0]
+
+    run(scenario)
+
+
+def test_outputs_without_rows_are_asked_for_one_by_one():
+    async def scenario(bench):
+        tasks = [bench.ask(1), bench.ask(2)]
+        await settle()
+        _, on_reply = bench.worker.sent.pop(0)
+        on_reply({"y": np.float32(3)[None].reshape(())})
+        await settle()
+        bench.worker.answer()
+        bench.worker.answer()
+        await settle()
+        assert [values(task) for task in tasks] == [[2.0], [4.0]]
+
+    run(scenario)
+
+
+def test_request_that_is_not_answered_in_time_is_given_up_and_not_sent_any_more():
+    async def scenario(bench):
+        first, second = bench.ask(1), bench.ask(2, kind=signature(1))
+        await settle()
+        late = bench.ask(3, timeout_s=0.01)
+        with pytest.raises(TimedOutError, match=r"0\.01 s"):
+            await late
+        bench.worker.answer()
+        bench.worker.answer()
+        await settle()
+        assert bench.worker.sent == []
+        assert (values(first), values(second)) == ([2.0], [4.0])
+        assert bench.batcher.idle.is_set()
+
+    run(scenario)
+
+
+def test_full_queue_answers_at_once(monkeypatch):
+    monkeypatch.setattr(batching, "MAX_QUEUED", 1)
+
+    async def scenario(bench):
+        bench.batcher.lose_worker()
+        waiting = bench.ask(1)
+        await settle()
+        with pytest.raises(UnavailableError, match="full"):
+            await bench.ask(2)
+        bench.batcher.set_worker(bench.worker)
+        bench.worker.answer()
+        await settle()
+        assert values(waiting) == [2.0]
+
+    run(scenario)
+
+
+def lose(bench):
+    """What a worker that dies does: says so, then answers all that it had."""
+    bench.batcher.lose_worker()
+    sent, bench.worker.sent = bench.worker.sent, []
+    for _, on_reply in sent:
+        on_reply(UnavailableError("died"))
+
+
+def test_requests_of_a_worker_that_died_are_run_by_the_next():
+    async def scenario(bench):
+        first = [bench.ask(1), bench.ask(2)]
+        await settle()
+        second = bench.ask(3)
+        await settle()
+        lose(bench)
+        await settle()
+        bench.batcher.set_worker(bench.worker)
+        while bench.worker.sent:
+            bench.worker.answer()
+            await settle()
+        assert [values(task) for task in (*first, second)] == [[2.0], [4.0], [6.0]]
+
+    run(scenario)
+
+
+def test_request_that_kills_twice_is_given_up_and_the_one_behind_it_is_not():
+    async def scenario(bench):
+        killer = bench.ask(1)
+        await settle()
+        innocent = bench.ask(2)
+        await settle()
+        for _ in range(2):
+            lose(bench)
+            await settle()
+            bench.batcher.set_worker(bench.worker)
+        assert isinstance(killer.exception(), UnavailableError)
+        bench.worker.answer()
+        await settle()
+        assert values(innocent) == [4.0]
+
+    run(scenario)
+
+
+def test_refusing_answers_all_that_waits_until_there_is_a_worker_again():
+    async def scenario(bench):
+        bench.batcher.lose_worker()
+        waiting = bench.ask(1)
+        await settle()
+        bench.batcher.refuse(InferenceError("over"))
+        for task in (waiting, bench.ask(2)):
+            with pytest.raises(InferenceError, match="over"):
+                await task
+        bench.batcher.set_worker(bench.worker)
+        again = bench.ask(3)
+        await settle()
+        bench.worker.answer()
+        await settle()
+        assert values(again) == [6.0]
+
+    run(scenario)

@@ -1,0 +1,118 @@
+"""JSON tensors: the quick way and the careful way agree, and answers read back as they were."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keepfit.errors import InvalidRequestError, ServingError, UnimplementedError
+from keepfit.serving import json_predict
+from keepfit.serving.json_values import one_by_one, quickly, to_array
+from keepfit.serving.tensors import NUMPY_DTYPES
+from keepfit.signatures import Signature, TensorSpec
+
+leaves = st.one_of(
+    st.integers(-(2**65), 2**65), st.floats(), st.booleans(), st.text(max_size=3), st.none(), st.just({"b64": "YQ=="})
+)
+values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3), max_leaves=8)
+numbers = st.recursive(
+    st.one_of(st.integers(-300, 2**33), st.floats(width=32)), lambda inner: st.lists(inner, max_size=3), max_leaves=8
+)
+dtypes = st.sampled_from(sorted(set(NUMPY_DTYPES) - {"complex64", "complex128"}))
+
+
+@given(values, dtypes)
+def test_any_json_value_is_an_array_or_a_serving_error(value, dtype):
+    try:
+        array = to_array(value, dtype, plain=False)
+    except ServingError:
+        return
+    assert array.dtype == NUMPY_DTYPES[dtype]
+
+
+@given(numbers, dtypes)
+def test_quick_way_gives_what_the_careful_way_gives(value, dtype):
+    quick = quickly(value, dtype, plain=True)
+    if quick is not None:
+        try:
+            careful = one_by_one(value, dtype)
+        except InvalidRequestError as error:
+            assert "without loss of precision" in str(error)  # noqa: PT017 - allowed, but only so
+            assert "." in json.dumps(value)
+            return
+        assert quick.shape == careful.shape
+        np.testing.assert_array_equal(quick, careful)
+
+
+def test_plain_numbers_take_the_quick_way():
+    assert quickly([[1, 2.5], [3, 4]], "float32", plain=True).tolist() == [[1.0, 2.5], [3.0, 4.0]]
+    assert quickly([1, 2], "int32", plain=True).dtype == np.int32
+    assert quickly([True], "bool", plain=False).tolist() == [True]
+
+
+def test_long_string_among_many_short_ones_does_not_fill_the_memory():
+    value = ["x" * 1_000_000] + ["y"] * 1_000_000
+    with pytest.raises(InvalidRequestError, match="Type: String"):
+        to_array(value, "float32", plain=False)
+
+
+def test_dtype_that_json_cannot_give_is_unimplemented():
+    with pytest.raises(UnimplementedError):
+        to_array([1], "complex64", plain=True)
+
+
+def test_half_of_a_surrogate_pair_is_refused():
+    with pytest.raises(InvalidRequestError, match="Unicode"):
+        to_array(["\ud800"], "string", plain=False)
+
+
+finite_or_not = st.floats(width=32)
+
+
+@given(st.lists(st.tuples(finite_or_not, finite_or_not), min_size=1, max_size=4))
+def test_floats_are_written_so_that_they_read_back(rows):
+    outputs = {"y": np.array(rows, np.float32)}
+    document = json.loads(json_predict.write(outputs, json_predict.ROWS))
+    np.testing.assert_array_equal(np.array(document["predictions"], np.float32), outputs["y"])
+
+
+def test_floats_have_no_more_digits_than_they_need():
+    for array in (np.array([0.1], np.float32), np.array([0.1, math.nan], np.float32), np.array([1.0], np.float16)):
+        text = json_predict.write({"y": array}, json_predict.ROWS).decode()
+        assert len(text) < 32
+
+
+@pytest.mark.parametrize("shape", [(2, 0), (0, 2), (0,), (2, 2, 1), (1, 2, 3)])
+@pytest.mark.parametrize("dtype", [np.float32, object])
+def test_shapes_are_kept(shape, dtype):
+    array = np.zeros(shape, np.float32) if dtype is np.float32 else np.full(shape, b"a", object)
+    outputs = json.loads(json_predict.write({"y": array}, json_predict.COLUMNS))["outputs"]
+    assert np.array(outputs).size == array.size
+    assert len(outputs) == shape[0]
+
+
+def test_outputs_of_different_length_are_no_rows():
+    outputs = {"a": np.zeros((2, 1)), "b": np.zeros((3, 1))}
+    with pytest.raises(InvalidRequestError, match="Tensor name: b has inconsistent batch size: 3 expecting: 2"):
+        json_predict.write(outputs, json_predict.ROWS)
+    assert set(json.loads(json_predict.write(outputs, json_predict.COLUMNS))["outputs"]) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "outputs", [{}, {"y": np.zeros(1, np.complex64)}], ids=["none at all", "a dtype that JSON does not have"]
+)
+def test_outputs_that_cannot_be_written_are_refused(outputs):
+    with pytest.raises(InvalidRequestError):
+        json_predict.write(outputs, json_predict.COLUMNS)
+
+
+def test_strings_in_a_body_are_noticed_wherever_they_hide():
+    spec = TensorSpec("x", "x:0", "float32", (None,))
+    signature = Signature("s", "", {"x": spec}, {})
+    for text in ('{"instances": ["1"]}', '{"instances": [true]}', '{"signature_name": "a", "inputs": {"x": ["2"]}}'):
+        body = text.encode()
+        with pytest.raises(InvalidRequestError, match="is not of expected type: float"):
+            json_predict.read(json_predict.parse(body), signature, body)
