@@ -1,11 +1,15 @@
 """The web page and /predict on port 5002. The same as `keepfit frontend`."""
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+# found in src, here and by child processes, so that nothing has to be installed but the requirements
+SOURCE = str(Path(__file__).resolve().parent / "src")
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
 
-from keepfit.cli import main
+from keepfit.cli import main  # noqa: E402 - after the path is set
 
 if __name__ == "__main__":
     main(["frontend", *sys.argv[1:]])

@@ -141,6 +141,7 @@ def test_the_frontend_requirements_are_all_that_the_scripts_need(copy: Path, tmp
     python = tmp_path / "venv" / "bin" / "python"
     run(f"{python} -m pip install -q -r requirements.frontend.txt", copy)
     assert "test accuracy" in run(f"{python} train_tf.py", copy)
+    assert "PROMOTED" in run(f"{python} retrain_pipeline.py", copy)
     page = Background(f"{python} app.py --port 5013", copy)
     try:
         deadline = time.monotonic() + 30

@@ -6,12 +6,14 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-_LIBRARIES = ("keepfit", "tensorflow", "keras", "numpy", "polars", "scipy")
+from keepfit import __version__
+
+_LIBRARIES = ("tensorflow", "keras", "numpy", "polars", "scipy")
 
 
 def libraries() -> dict[str, str]:
     """The versions of Python and of the libraries that decide what a training gives."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+    return {"keepfit": __version__, "python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
 
 
 def machine() -> dict[str, str]:
