@@ -249,6 +249,7 @@ def _write_files(candidate: "Candidate", dataset: Dataset, metrics: dict[str, An
 def _publish(run: _Run, candidate: "Candidate", dataset: Dataset, verdict: Verdict, metrics: dict[str, Any]) -> int:
     version = run.versions.reserve()
     metrics["version"] = version
+    metrics["durations_s"]["qualification"] = round(run.durations_s["qualification"], 3)
     _write_files(candidate, dataset, metrics)
     sync_tree(candidate.folder)
     run.versions.publish(candidate.folder, version)
