@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(exits.OK)
-    except Exception as error:  # noqa: BLE001 - the top of the process: a defect of ours, or of the user's own code
+    except Exception as error:  # the top of the process: a defect of ours, or of the user's own code
         if os.environ.get("KEEPFIT_TRACEBACK"):
             raise
         kind = type(error).__name__
