@@ -1,109 +1,145 @@
-"""Candidates for the report's tests: real data, measures, verdicts and records, around made-up predictions."""
+"""Projects as users have them: small, fast to train, and run through the command line in processes of their own."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
-import polars as pl
+import httpx
 import pytest
 
-from keepfit.config import Config
-from keepfit.data.dataset import prepare
-from keepfit.data.schema import Schema
-from keepfit.pipeline import record
-from keepfit.pipeline.evaluate import evaluate
-from keepfit.pipeline.gate import decide
+SMALL = {
+    "gate": {"min_accuracy_percent": 90},
+    "train": {"epochs": 2, "batch_size": 32},
+    "data": {"synthetic": {"rows": 400}},
+}
 
 
-@dataclass(frozen=True)
-class Reportable:
-    """What `render` takes."""
+class UserProject:
+    """A folder with a config.json, and the commands that a user gives there."""
 
-    metrics: dict[str, Any]
-    schema: Schema
-    truth: Any
-    predictions: Any
+    def __init__(self, folder: Path, serving_port: int) -> None:
+        self.folder = folder
+        self.models = folder / "models"
+        self.environ = {**os.environ, "TF_HOST": f"127.0.0.1:{serving_port}", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.serving_port = serving_port
+
+    def configure(self, **sections):
+        """Write config.json: the small one, with these sections in place of its own."""
+        (self.folder / "config.json").write_text(json.dumps({**SMALL, **sections}), encoding="utf-8")
+        return self
+
+    def start(self, *arguments, **options):
+        """Start `keepfit ARGUMENTS` in the folder."""
+        command = [sys.executable, "-m", "keepfit", *arguments]
+        return subprocess.Popen(command, cwd=self.folder, env=self.environ, text=True, **options)
+
+    def run(self, *arguments, **environ):
+        """Run `keepfit ARGUMENTS` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "keepfit", *arguments],
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def visible(self):
+        """The version numbers in the models folder."""
+        return sorted(int(path.name) for path in self.models.glob("*") if path.name.isdecimal())
+
+    def metrics(self, version):
+        """The metrics.json of a visible version."""
+        return json.loads((self.models / str(version) / "metrics.json").read_text(encoding="utf-8"))
+
+    def decisions(self):
+        """The lines of notifications.log as dictionaries."""
+        lines = (self.folder / "notifications.log").read_text(encoding="utf-8").splitlines()
+        return [_fields(line) for line in lines]
 
 
-def mixed_table(rows: int, random: np.random.Generator) -> dict[str, Any]:
-    return {
-        "tenure_months": np.where(random.random(rows) < 0.05, None, random.gamma(3, 10, rows).round(1)),
-        "support_calls": random.poisson(1.5, rows),
-        "contract": random.choice(["monthly", "one year", "two years"], rows),
-        "paperless": random.random(rows) < 0.6,
-    }
+def _fields(line):
+    when, *words = line.split(" ", 5)
+    return {"time": when, **dict(word.split("=", 1) for word in words)}
 
 
-def numeric_table(columns: int) -> Callable[[int, np.random.Generator], dict[str, Any]]:
-    def make(rows: int, random: np.random.Generator) -> dict[str, Any]:
-        return {f"x{number + 1}": random.normal(number, 1 + number, rows) for number in range(columns)}
-
-    return make
-
-
-def answers(target: Any, truth: Any, noise: float, random: np.random.Generator) -> Any:
-    """What a model might say: the more noise, the worse it is."""
-    if target.task == "regression":
-        return (truth + random.normal(0, noise, len(truth)))[:, None].astype(np.float32)
-    if target.task == "binary":
-        return (1 / (1 + np.exp(-(truth * 2 - 1 + random.normal(0, noise, len(truth))) * 3)))[:, None].astype("f4")
-    scores = np.eye(len(target.classes))[truth] + random.normal(0, noise, (len(truth), len(target.classes)))
-    odds = np.exp(5 * scores)
-    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @pytest.fixture
-def reportable(tmp_path: Path) -> Callable[..., Reportable]:
-    """Make what a run hands to `render`; `labels` None is a regression, `change` is applied to the predictions."""
+def free_port():
+    """A port on which nobody listens."""
+    return _free_port()
 
-    def make(
-        *,
-        labels: list[str] | None = ["no", "yes"],  # noqa: B006  # never changed
-        rows: int = 4_000,
-        noise: float = 0.4,
-        table: Callable[[int, np.random.Generator], dict[str, Any]] = mixed_table,
-        target: str = "churned",
-        version: int | None = 7,
-        curves: dict[str, list[float]] | None = None,
-        change: Callable[[Any], Any] = lambda predictions: predictions,
-        **config: Any,
-    ) -> Reportable:
-        random = np.random.default_rng(1)
-        truth = random.normal(250, 80, rows) if labels is None else np.array(labels)[np.arange(rows) % len(labels)]
-        frame = pl.DataFrame({**table(rows, random), target: truth}, strict=False)
-        frame.write_parquet(tmp_path / "data.parquet")
-        data = {"source": "parquet", "path": "data.parquet", "target": target}
-        settings = Config.model_validate({"model_name": "churn", "data": data, **config})
-        dataset = prepare(settings.data, tmp_path, 0, None)
-        its = dataset.schema.target
-        predictions = change(answers(its, dataset.holdout.target, noise, random))
-        evaluation = evaluate(its, dataset.holdout.target, predictions)
-        verdict = decide(evaluation, settings.gate)
-        history = curves or {
-            "loss": [0.5 * 0.8**epoch + 0.1 for epoch in range(20)],
-            **({"accuracy": [0.985 - 0.2 * 0.7**epoch for epoch in range(20)]} if labels else {}),
-        }
-        metrics = record.describe(
-            config=settings,
-            dataset=dataset,
-            candidate=SimpleNamespace(evaluation=evaluation, training=SimpleNamespace(history=history)),
-            verdict=verdict,
-            run="20260301T020000-a1b2c3",
-            trigger="schedule",
-            seed=1_201_408_486,
-            created_at=datetime(2026, 3, 1, 2, 0, 9, tzinfo=UTC),
-            durations_s={"data": 0.536, "training": 12.9, "evaluation": 0.055, "export": 0.51},
-            environment={
-                "git": {"commit": "6ef80e8c0ffee0ddba11f00d5eed5a1adca11ab1", "dirty": True},
-                "libraries": {"python": "3.11.7", "keepfit": "0.1.0", "tensorflow": "2.21.0", "keras": "3.15.1"},
-                "machine": {"system": "Linux-6.1-x86_64", "machine": "x86_64"},
-            },
-        )
-        metrics["version"] = version if verdict.promotes else None
-        return Reportable(metrics, dataset.schema, dataset.holdout.target, predictions)
 
-    return make
+@pytest.fixture
+def user_project(tmp_path):
+    """A project that was never trained, with the small config."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return UserProject(folder, _free_port()).configure()
+
+
+@pytest.fixture(scope="session")
+def _promoted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("promoted")
+    project = UserProject(folder, _free_port()).configure()
+    done = project.run("retrain")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done
+
+
+@pytest.fixture
+def promoted(_promoted, tmp_path):
+    """A project with version 1, made once and copied."""
+    shutil.copytree(_promoted[0], tmp_path / "promoted")
+    return UserProject(tmp_path / "promoted", _free_port())
+
+
+@pytest.fixture(scope="session")
+def first_run(_promoted):
+    """The finished process of the run that promoted version 1."""
+    return _promoted[1]
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start the real model server for a project; it answers and serves a version when this returns."""
+    servers = []
+
+    def start(project):
+        command = [sys.executable, "-m", "keepfit", "serve", "--model_name=keepfit"]
+        command += [f"--model_base_path={project.models}", f"--rest_api_port={project.serving_port}"]
+        command += [f"--port={_free_port()}", "--file_system_poll_wait_seconds=0.2"]
+        log = (tmp_path / "server.log").open("ab")
+        with log:
+            servers.append(subprocess.Popen(command, stdout=log, stderr=log, env=project.environ))
+        url = f"http://127.0.0.1:{project.serving_port}/v1/models/keepfit"
+        deadline = time.monotonic() + 60
+        while not _is_available(url):
+            assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
+            assert servers[-1].poll() is None, (tmp_path / "server.log").read_text()
+            time.sleep(0.05)
+        return url
+
+    yield start
+    for server in servers:
+        server.terminate()
+    for server in servers:
+        server.wait(30)
+
+
+def _is_available(url):
+    try:
+        return '"AVAILABLE"' in httpx.get(url, timeout=5).text
+    except httpx.HTTPError:
+        return False

@@ -4,7 +4,8 @@ A notifier that fails is a warning, never a failed run.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,11 +45,22 @@ class Notifier:
     def _send(self, url: str, title: str, body: str) -> str:
         kind = url.partition("://")[0] if "://" in url else "configured"
         try:
-            messenger = apprise.Apprise()
-            if not messenger.add(expand_environment(url, self._environ)):
-                return f"the {kind} notification URL is not one that Apprise knows"
-            return "" if messenger.notify(title=title, body=body) else f"the {kind} notification was not delivered"
+            with _silenced(logging.getLogger("apprise")):
+                messenger = apprise.Apprise()
+                if not messenger.add(expand_environment(url, self._environ)):
+                    return f"the {kind} notification URL is not one that Apprise knows"
+                return "" if messenger.notify(title=title, body=body) else f"the {kind} notification was not delivered"
         except ConfigError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - whatever a notification service raises must not fail the run
             return f"the {kind} notification failed with {type(error).__name__}"
+
+
+@contextmanager
+def _silenced(logger: logging.Logger) -> Iterator[None]:
+    """Apprise logs the URLs that it cannot read, secrets and all."""
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before

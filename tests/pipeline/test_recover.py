@@ -1,0 +1,134 @@
+"""One run at a time, and what a killed one left is put right by the next."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from keepfit.errors import BusyError, StorageError
+from keepfit.ledger import open_ledger
+from keepfit.pipeline.lock import only_run
+from keepfit.pipeline.recover import recover
+from keepfit.versions import Versions
+
+HOLD = (
+    "import sys; from pathlib import Path; from keepfit.pipeline.lock import only_run\n"
+    "with only_run(Path(sys.argv[1]), 'schedule'):\n"
+    "    print(flush=True); sys.stdin.read()\n"
+)
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the run lock of tmp_path."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_second_run_is_told_who_holds_the_lock(tmp_path, holder):
+    with pytest.raises(BusyError) as caught, only_run(tmp_path, "manual"):
+        pass
+    assert str(caught.value).startswith(f"another run is under way (process {holder.pid}, since 20")
+    assert str(caught.value).endswith("started by schedule): wait until it has ended")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "rubbish"])
+def test_unreadable_note_does_not_hide_that_it_is_busy(tmp_path, holder, content):
+    (tmp_path / ".run.holder").write_text(content)
+    with pytest.raises(BusyError, match="it is just starting or ending"), only_run(tmp_path, "manual"):
+        pass
+
+
+def test_lock_of_a_killed_process_is_free(tmp_path, holder):
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with only_run(tmp_path, "manual"):
+        assert json.loads((tmp_path / ".run.holder").read_text())["pid"] == os.getpid()
+    assert not (tmp_path / ".run.holder").exists()
+
+
+def test_lock_is_free_again_even_while_the_error_of_the_run_is_held(tmp_path):
+    try:
+        with only_run(tmp_path, "manual"):
+            raise ZeroDivisionError
+    except ZeroDivisionError as error:
+        kept = error
+    code = HOLD.replace("sys.stdin.read()", "pass")
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=False)
+    assert done.returncode == 0, kept
+
+
+def test_file_in_place_of_the_models_folder_is_told(tmp_path):
+    (tmp_path / "models").write_text("")
+    with pytest.raises(StorageError), only_run(tmp_path / "models", "manual"):
+        pass
+
+
+@pytest.fixture
+def versions(tmp_path):
+    return Versions(tmp_path / "models")
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with open_ledger(tmp_path / "ledger.sqlite3") as found:
+        yield found
+
+
+def publish(versions, metrics):
+    staged, number = versions.stage("run"), versions.reserve()
+    if metrics is not None:
+        (staged / "metrics.json").write_text(json.dumps(metrics))
+    versions.publish(staged, number)
+    return number
+
+
+METRICS = {"run": "run-7", "created_at": "2026-03-01T02:00:00+00:00", "verdict": {"reason": "98 % ≥ 97 %"}}
+
+
+def test_nothing_to_do_does_nothing(versions, ledger):
+    assert recover(versions, ledger) == (0, [])
+    assert ledger.events() == []
+
+
+def test_leftovers_go_and_the_killed_run_is_recorded(versions, ledger):
+    versions.stage("run-1")
+    ledger.append("started", "manual", run="run-1")
+    removed, (event,) = recover(versions, ledger)
+    assert (removed, event.kind, event.run) == (1, "interrupted", "run-1")
+    assert [event.kind for event in ledger.events()] == ["started", "interrupted"]
+    assert recover(versions, ledger) == (0, [])
+
+
+def test_version_published_right_before_the_kill_gets_its_record(versions, ledger):
+    ledger.append("started", "manual", run="run-7")
+    number = publish(versions, METRICS)
+    _, (event,) = recover(versions, ledger)
+    assert (event.kind, event.run, event.version) == ("promoted", "run-7", number)
+    recorded = ledger.events()[-1]
+    assert recorded.reason == "98 % ≥ 97 % (recorded afterwards)"
+    assert recorded.at.isoformat() == METRICS["created_at"]
+    assert recorded.details == METRICS
+    assert recover(versions, ledger) == (0, [])
+
+
+@pytest.mark.parametrize("metrics", [None, {}, {"verdict": 3, "created_at": 7, "run": None}, {"created_at": "x"}])
+def test_version_that_somebody_else_put_there_is_recorded_as_well(versions, ledger, metrics):
+    number = publish(versions, metrics)
+    recover(versions, ledger)
+    (event,) = ledger.events()
+    assert (event.version, event.reason) == (number, "found in the models folder (recorded afterwards)")
+
+
+def test_version_that_was_restored_is_not_recorded_twice(versions, ledger):
+    publish(versions, METRICS)
+    recover(versions, ledger)
+    publish(versions, METRICS)
+    ledger.append("restored", "x", version=2)
+    assert recover(versions, ledger) == (0, [])
