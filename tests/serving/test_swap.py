@@ -4,10 +4,16 @@ import os
 import shutil
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+import tensorflow as tf
+
+from keepfit import protos
+from keepfit.serving.tensor_proto import from_array
 
 
 class Client:
@@ -153,6 +159,26 @@ def test_failing_warmup_is_a_failing_version(server, prepared):
     assert value(server) == 1.0
 
 
+def test_warmup_requests_are_replayed_before_the_version_is_available(server, prepared):
+    request = protos.PredictRequest(model_spec=protos.ModelSpec(name="m"))
+    request.inputs["x"].CopyFrom(from_array(np.ones((1, 2), np.float32)))
+    log = protos.PredictionLog()
+    log.predict_log.request.CopyFrom(request)
+    wrong = protos.PredictionLog()
+    wrong.CopyFrom(log)
+    wrong.predict_log.request.inputs["x"].CopyFrom(from_array(np.ones((1, 3), np.float32)))
+    for version, record in ((server.version + 1, log), (server.version + 2, wrong)):
+        staged = server.models / ".new"
+        shutil.copytree(prepared / "2", staged)
+        (staged / "assets.extra").mkdir()
+        with tf.io.TFRecordWriter(str(staged / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+            writer.write(record.SerializeToString())
+        staged.rename(server.models / str(version))
+        server.wait_for(lambda version=version: server.states().get(version) in ("AVAILABLE", "END"))
+    assert available(server) == [server.version + 1]
+    assert "Warmup request 0" in error_of(server, server.version + 2)["error_message"]
+
+
 def test_newest_good_version_is_served_when_the_newest_is_bad_from_the_start(serve, prepared, models):
     shutil.copytree(prepared / "1", models / "1")
     (models / "2").mkdir()
@@ -198,6 +224,26 @@ def test_killed_worker_is_replaced_and_no_request_fails(server):
             before = client.count
             server.wait_for(lambda before=before: client.count > before + 10)
     assert client.failures == []
+
+
+def test_version_whose_process_dies_again_and_again_gives_way_to_the_one_before(server, prepared):
+    newer = server.version + 1
+    server.publish(prepared / "2", newer)
+    server.wait_for(lambda: available(server) == [newer])
+    server.wait_for(lambda: len(server.worker_pids()) == 1)
+
+    def given_up():
+        if server.states()[newer] == "END":
+            return True
+        for pid in server.worker_pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return False
+
+    server.wait_for(given_up)
+    assert "times in a row" in error_of(server, newer)["error_message"]
+    server.wait_for(lambda: available(server) == [server.version])
+    assert value(server) == 1.0
 
 
 def test_killed_zygote_is_replaced(server, prepared):

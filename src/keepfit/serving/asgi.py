@@ -1,6 +1,6 @@
 """Where a front that imports its application finds it: builds it when its life begins, from the environment."""
 
-from keepfit.serving import drain, options
+from keepfit.serving import drain, log, options
 from keepfit.serving.app import Application, Receive, Scope, Send
 
 
@@ -13,6 +13,7 @@ class LateApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on (ASGI)."""
         if self._application is None:
+            log.set_up()
             self._application = Application(options.from_environment())
             drain.on_signal(self._application)
         await self._application(scope, receive, send)

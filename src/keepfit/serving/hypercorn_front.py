@@ -6,13 +6,14 @@ from typing import Any, cast
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from keepfit.serving import drain
+from keepfit.serving import drain, log
 from keepfit.serving.app import Application
 from keepfit.serving.options import Options
 
 
 def run(options: Options) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
+    log.set_up()
     asyncio.run(_serve(options))
     return 0
 
