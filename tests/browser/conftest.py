@@ -85,8 +85,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium. Not for the whole session: Playwright leaves an event loop running, which other modules would meet."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         if os.environ.get("KEEPFIT_REQUIRE_BROWSER") == "1":
@@ -128,7 +129,7 @@ class Stack:
         self.log.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Callable[[str], Stack]]:
     """Start the stack of a kind of model once; needs the browser, so that nothing starts where there is none."""
     stacks: dict[str, Stack] = {}

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.browser
+# one worker runs them all, so that their servers start once
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 DIGIT = ", ".join(["0, 0, 5, 13, 9, 1, 0, 0"] * 8)
 
