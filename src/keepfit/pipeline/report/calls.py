@@ -69,5 +69,6 @@ def _meaning(schema: Schema) -> str:
     if target.task == "regression":
         return f"The answer has one number a row: the predicted {target.name}."
     if target.task == "binary":
-        return f"The answer has one number a row: the probability that {target.name} is {classes[1]}, not {classes[0]}."
+        likely, other = classes[1], classes[0]
+        return f"The answer has one number a row: the probability that {target.name} is “{likely}”, not “{other}”."
     return f"The answer has {len(classes)} probabilities a row, of the classes of {target.name} in this order:"

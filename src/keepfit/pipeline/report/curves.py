@@ -30,8 +30,8 @@ def _curve(name: str, curves: Mapping[str, Sequence[float | None]], test: float 
     low, high = span(values, validation, holdout, margin=0.08)
     if is_share:
         high = min(high, 100.0)
-    elif low < 0 <= min(values[np.isfinite(values)], default=0.0):
-        low = 0.0
+    elif name == "loss":
+        low = min(low, 0.0) if min(values[np.isfinite(values)], default=0.0) < 0 else 0.0
     x, y = plane((1, epochs), (low, high))
     marks = [*_series(values, "one", x, y, name), *_series(validation, "two", x, y, f"validation {name}")]
     keys = [Key("one", "training rows")]

@@ -25,7 +25,7 @@ from keepfit.pipeline.report.table import FEW_COLUMNS, MOST_COLUMNS, class_bars,
 Array = NDArray[Any]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STAGES = {"data": "read and check the data", "training": "train", "evaluation": "measure", "export": "export"}
+_STAGES = {"data": "read the data", "training": "train", "evaluation": "measure", "export": "export"}
 _LABEL_LENGTH = 28
 
 
@@ -53,7 +53,8 @@ def render(metrics: Mapping[str, Any], schema: Schema, truth: Array, predictions
     `metrics` is the content of metrics.json; `truth` (rows,) has the holdout's class indices or values and
     `predictions` (rows, outputs) the model's answers to them.
     """
-    finite = np.isfinite(predictions).all(axis=1)
+    # a model answers in float32: what is larger came from an overflow as well
+    finite = (np.abs(predictions) <= np.finfo(np.float32).max).all(axis=1)
     judged = _Judged(truth[finite], predictions[finite].astype(np.float64), int(np.sum(~finite)))
     is_regression = schema.target.task == "regression"
     roc = None if schema.target.task != "binary" or not len(judged.truth) else _roc(judged)
@@ -69,6 +70,7 @@ def render(metrics: Mapping[str, Any], schema: Schema, truth: Array, predictions
         left_out=judged.left_out,
         confusion=None if is_regression else confusion_of(metrics["evaluation"]["confusion"], schema.target.classes),
         errors=_errors(judged) if is_regression else (),
+        thresholds=_thresholds(judged) if schema.target.task == "binary" else (),
         columns=column_lines(metrics["dataset"]["columns"]),
         few_columns=len(schema.columns) <= FEW_COLUMNS,
         most_columns=MOST_COLUMNS,
@@ -135,7 +137,7 @@ def _figures(metrics: Mapping[str, Any], target: Target, roc: probabilities.Roc 
             rows,
         )
     trivial = Figure(
-        "Always the commonest", wording.percent(found["trivial_percent"]), "what no model at all would reach"
+        "Commonest class", wording.percent(found["trivial_percent"]), "of the holdout; what naming it always reaches"
     )
     figures = [Figure("Log loss", wording.number(metrics["test_loss"]), "on the holdout; 0 is perfect"), trivial, rows]
     if roc:
@@ -177,6 +179,10 @@ def _errors(judged: _Judged) -> tuple[regression.ErrorQuantile, ...]:
     if not len(judged.truth):
         return ()
     return regression.error_quantiles(judged.truth.astype(np.float64), judged.predictions[:, 0])
+
+
+def _thresholds(judged: _Judged) -> tuple[probabilities.Threshold, ...]:
+    return probabilities.thresholds(judged.truth == 1, judged.predictions[:, 0]) if len(judged.truth) else ()
 
 
 def _class_counts(metrics: Mapping[str, Any]) -> tuple[Mapping[str, int], Mapping[str, int]]:

@@ -23,6 +23,17 @@ class Roc:
     area: float
 
 
+@dataclass(frozen=True)
+class Threshold:
+    """What deciding at another probability than one half would give."""
+
+    at: str
+    found: str
+    right: str
+    accuracy: str
+    is_used: bool
+
+
 def roc(positive: Array, scores: Array) -> Roc | None:
     """The curve of a score that should be higher for the rows that are `positive`; None if one kind is missing."""
     positives = int(positive.sum())
@@ -72,6 +83,25 @@ def _along(curve: Roc) -> Array:
         return np.arange(len(length))
     wanted = np.linspace(0, length[-1], _MOST_POINTS)
     return np.unique(np.append(np.searchsorted(length, wanted).clip(0, len(length) - 1), [0, len(length) - 1]))
+
+
+def thresholds(positive: Array, scores: Array) -> tuple[Threshold, ...]:
+    """What deciding at each tenth would give; needs at least one row."""
+    rows, positives, found = len(positive), int(positive.sum()), []
+    for tenths in range(1, 10):
+        named = scores >= tenths / 10
+        called, hits = int(named.sum()), int((named & positive).sum())
+        wrong = called - hits + positives - hits
+        found.append(
+            Threshold(
+                f"{10 * tenths} %",
+                share(hits / positives) if positives else "–",
+                share(hits / called) if called else "–",
+                share(1 - wrong / rows),
+                tenths == 5,
+            )
+        )
+    return tuple(found)
 
 
 def calibration_chart(right: Array, stated: Array, subject: str) -> Chart:

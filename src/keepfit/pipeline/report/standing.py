@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from keepfit.pipeline.report.chart import Scale, Tick
-from keepfit.pipeline.report.wording import count, number, percent
+from keepfit.pipeline.report.wording import beside, count, number
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,23 @@ class _Kind:
     name: str
     interval: str
     bounds: tuple[float, float]
-    says: Callable[[float], str]
+    says: Callable[[float, float], str]
     least_room: float
     wide: float
     unit: str = ""
+    sign: str = ""
 
 
-_ACCURACY = _Kind("Accuracy on the holdout", "exact 95 % interval", (0.0, 100.0), percent, 1.0, 5.0, " points")
-_R2 = _Kind("R² on the holdout", "approximate 95 % interval", (-math.inf, 1.0), number, 0.02, 0.2)
+def _percent(value: float, required: float) -> str:
+    return f"{beside(value, (0.0, 100.0, required), 2)} %"
+
+
+def _r2(value: float, required: float) -> str:
+    return beside(value, (1.0, required), 4)
+
+
+_ACCURACY = _Kind("Accuracy on the holdout", "exact 95 % interval", (0.0, 100.0), _percent, 1.0, 5.0, " points", " %")
+_R2 = _Kind("R² on the holdout", "approximate 95 % interval", (-math.inf, 1.0), _r2, 0.02, 0.2)
 
 
 def accuracy_standing(accuracy: float, interval: tuple[float, float], required: float, rows: int) -> Standing:
@@ -56,21 +65,22 @@ def r2_standing(r2: float, interval: tuple[float, float], required: float, rows:
 def _standing(kind: _Kind, score: float, interval: tuple[float, float], required: float, rows: int) -> Standing:
     low, high = interval
     lowest, highest = min(low, score, required), max(high, score, required)
+    required_text = f"{required:g}{kind.sign}"
     room = max(0.35 * (highest - lowest), kind.least_room)
     scale = Scale(max(kind.bounds[0], lowest - room), min(kind.bounds[1], highest + room), 0, 100)
-    shown_interval = f"{kind.interval}: {kind.says(low)} to {kind.says(high)}"
+    shown_interval = f"{kind.interval}: {kind.says(low, required)} to {kind.says(high, required)}"
     return Standing(
         name=kind.name,
-        score=kind.says(score),
+        score=kind.says(score, required),
         interval=shown_interval,
-        required=kind.says(required),
+        required=required_text,
         passed=score >= required,
         score_at=_place(scale, score),
         low_at=_place(scale, low),
         high_at=_place(scale, high),
         required_at=_place(scale, required),
         ticks=scale.ticks(5),
-        alternative=f"{kind.name}: {kind.says(score)}; {shown_interval}; required: {kind.says(required)}.",
+        alternative=f"{kind.name}: {kind.says(score, required)}; {shown_interval}; required: {required_text}.",
         meaning=_meaning(score, interval, required) + _care(kind, high - low, rows),
     )
 

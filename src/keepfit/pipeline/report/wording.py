@@ -1,13 +1,16 @@
 """How numbers read on the page. Pure."""
 
 import math
+from collections.abc import Iterable
 
 
 def number(value: float | None, digits: int = 4) -> str:
     """So many significant digits, with thousands separators; "–" for what is no number."""
     if value is None or not math.isfinite(value):
         return "–"
-    magnitude = 0 if value == 0 else math.floor(math.log10(abs(value)))
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
     if not -4 <= magnitude < 9:
         return f"{value:.{digits - 1}g}".replace("e+0", "e").replace("e-0", "e−").replace("-", "−")
     text = f"{value:,.{max(0, digits - 1 - magnitude)}f}"
@@ -17,8 +20,19 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """A percentage with its sign; "–" for what is no number."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f} %"
+    """A percentage with its sign, with more digits if it would else read as 0 or 100 without being it; "–" for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{beside(value, (0.0, 100.0), digits)} %"
+
+
+def beside(value: float, bounds: Iterable[float], digits: int) -> str:
+    """The value in so many decimals, or in as many as it takes to read on the same side of each bound."""
+    value, sides = float(value), [(bound, _side(value, bound)) for bound in bounds]
+    texts = (f"{value:.{more}f}" for more in range(digits, 10))
+    return next(
+        (text for text in texts if all(_side(float(text), bound) == side for bound, side in sides)), repr(value)
+    )
 
 
 def share(part: float, digits: int = 1) -> str:
@@ -33,7 +47,7 @@ def count(rows: int, noun: str = "row") -> str:
 
 def seconds(value: float) -> str:
     """A duration: milliseconds, seconds, or minutes and seconds."""
-    if value < 1:
+    if value < 0.9995:
         return f"{1000 * value:.0f} ms"
     if value < 100:
         return f"{value:.1f} s"
@@ -53,3 +67,7 @@ def shortened(text: str, most: int) -> str:
 def sentence(text: str) -> str:
     """The text with a capital first letter and a full stop."""
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def _side(value: float, bound: float) -> int:
+    return int(value > bound) - int(value < bound)
