@@ -60,6 +60,7 @@ class Batcher:
         self._queue: deque[Pending] = deque()
         self._queued_bytes = 0
         self._scheduled = False
+        self._batchable: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._flying: deque[list[Pending]] = deque()
         self._running_at_death: list[Pending] | None = None
         self._returned = 0
@@ -111,7 +112,7 @@ class Batcher:
             inputs=inputs,
             rows=_rows(inputs),
             size=size,
-            key=_key(signature, inputs, outputs),
+            key=self._key(signature, inputs, outputs),
             answer=loop.create_future(),
         )
         self._idle.clear()
@@ -126,6 +127,17 @@ class Batcher:
             return await pending.answer
         finally:
             timer.cancel()
+
+    def _key(self, signature: Signature, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> Key | None:
+        """Return what must be equal for two requests to be joined, or None if this one cannot be joined with any."""
+        call = (signature.name, outputs)
+        if call not in self._batchable:
+            self._batchable[call] = _is_batchable(signature, outputs)
+        if not self._batchable[call] or len(inputs) != len(signature.inputs):
+            return None
+        if len(inputs) > 1 and len({array.shape[0] for array in inputs.values()}) > 1:
+            return None
+        return (call, *((name, array.dtype, array.shape[1:]) for name, array in inputs.items()))
 
     def _expire(self, pending: Pending, timeout_s: float) -> None:
         self._finish(pending, TimedOutError(f"Not answered within {timeout_s:g} s"))
@@ -240,12 +252,7 @@ def _rows(inputs: Mapping[str, Array]) -> int:
     return max((array.shape[0] for array in inputs.values() if array.ndim), default=1)
 
 
-def _key(signature: Signature, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> Key | None:
-    """Return what must be equal for two requests to be joined, or None if this one cannot be joined with any."""
+def _is_batchable(signature: Signature, outputs: tuple[str, ...]) -> bool:
+    """Tell whether a signature says that the first dimension of all its tensors is the batch."""
     specs = (*signature.inputs.values(), *(signature.outputs[name] for name in outputs))
-    if any(not spec.shape or spec.shape[0] is not None for spec in specs):
-        return None
-    if len({array.shape[:1] for array in inputs.values()}) != 1 or len(inputs) != len(signature.inputs):
-        return None
-    shapes = tuple((name, array.dtype, array.shape[1:]) for name, array in inputs.items())
-    return (signature.name, outputs, shapes)
+    return all(spec.shape and spec.shape[0] is None for spec in specs)

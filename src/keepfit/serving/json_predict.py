@@ -13,7 +13,7 @@ import orjson
 
 from keepfit.errors import InvalidRequestError
 from keepfit.serving.json_values import is_base64, one_by_one, quickly, show, to_array
-from keepfit.serving.tensors import Array
+from keepfit.serving.tensors import NUMPY_DTYPES, Array
 from keepfit.signatures import Signature, TensorSpec
 
 ROWS = "instances"
@@ -195,7 +195,7 @@ def _printable(name: str, array: Array) -> Any:
         return _nested([_text(value, as_bytes=as_bytes) for value in array.reshape(-1).tolist()], array.shape)
     if kind == "c":
         raise InvalidRequestError(f"Failed to write JSON value for tensor type: {array.dtype.name}")
-    if array.dtype.name == "bfloat16":
+    if array.dtype == NUMPY_DTYPES["bfloat16"]:
         array = array.astype(np.float32)
     return array if array.ndim else array[()]
 
