@@ -51,9 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         for line in str(error).splitlines():
             typer.echo(f"keepfit: {line}", err=True)
         sys.exit(exits.code_of(error))
-    except KeyboardInterrupt:
-        typer.echo("keepfit: interrupted; what was served is still served", err=True)
-        sys.exit(exits.INTERRUPTED)
+    except SystemExit as end:
+        # Typer makes this of a KeyboardInterrupt, and says nothing
+        if end.code == exits.INTERRUPTED:
+            typer.echo("keepfit: interrupted; what was served is still served", err=True)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(exits.OK)
