@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from keepfit.pipeline.report.wording import scientific
+
 Array = NDArray[Any]
 
 WIDTH = 440
@@ -59,9 +61,9 @@ class Scale:
             self.end - self.start
         )
 
-    def ticks(self, most: int) -> tuple[Tick, ...]:
+    def ticks(self, most: int, least_step: float = 0.0) -> tuple[Tick, ...]:
         """Round values inside the scale, at most so many or one more."""
-        step = _round_step((self.high - self.low) / most)
+        step = _round_step(max(least_step, (self.high - self.low) / most))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         values = [step * index for index in range(first, last + 1)]
         return tuple(Tick(round(float(self(value)), 1), _label(value, step)) for value in values)
@@ -106,8 +108,7 @@ class Chart:
     @property
     def x_ticks(self) -> tuple[Tick, ...]:
         """Of the horizontal axis; whole numbers only if it counts something."""
-        ticks = self.x.ticks(self.x_ticks_most)
-        return tuple(tick for tick in ticks if "." not in tick.label) if self.whole_x else ticks
+        return self.x.ticks(self.x_ticks_most, 1.0 if self.whole_x else 0.0)
 
     @property
     def y_ticks(self) -> tuple[Tick, ...]:
@@ -186,7 +187,7 @@ def _label(value: float, step: float) -> str:
     if abs(value) < step / 2:
         return "0"
     if max(abs(value), step) >= 1e6 or step < 1e-4:
-        return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e−").replace("-", "−")
+        return scientific(value, 3)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     return f"{value:,.{digits}f}".replace("-", "−")
 

@@ -11,6 +11,7 @@ from keepfit.pipeline.report.wording import count, share
 MOST_CLASSES = 30
 """The largest matrix that is shown whole."""
 _ROOMY_CLASSES = 5
+_WIDE_CLASSES = 12
 _WORST_CLASSES = 15
 _MOST_PAIRS = 15
 
@@ -66,12 +67,17 @@ class Confusion:
     classes: int
 
     @property
+    def is_wide(self) -> bool:
+        """Whether the matrix takes the page's whole width."""
+        return bool(self.lines) and self.classes > _WIDE_CLASSES
+
+    @property
     def alternative(self) -> str:
         """The matrix in one sentence."""
         if not self.pairs:
             return "No row is taken for another class."
         first = self.pairs[0]
-        return f"Most often {first.true} is taken for {first.predicted}: {count(first.rows)}."
+        return f"Most often “{first.true}” is taken for “{first.predicted}”: {count(first.rows)}."
 
 
 def confusion_of(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> Confusion:

@@ -26,7 +26,7 @@ Array = NDArray[Any]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STAGES = {"data": "read the data", "training": "train", "evaluation": "measure", "export": "export"}
-_LABEL_LENGTH = 28
+_LABEL_LENGTH = 18
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def _percent(value: float, required: float) -> str:
 
 
 def _r2(value: float, required: float) -> str:
-    return beside(value, (1.0, required), 4)
+    return beside(value, (1.0, required), 4) if abs(value) < 1e6 else number(value)
 
 
 _ACCURACY = _Kind("Accuracy on the holdout", "exact 95 % interval", (0.0, 100.0), _percent, 1.0, 5.0, " points", " %")

@@ -38,13 +38,18 @@ class ColumnLine:
 
 @dataclass(frozen=True)
 class ClassBar:
-    """How common a class is, in percent of the rows of each side of the split."""
+    """How common a class is, in percent of the rows of each side of the split; widths are percent of the commonest's.
+
+    The bar of all other classes together has no width, for it would dwarf the others.
+    """
 
     label: str
     train_rows: int
     holdout_rows: int
     train_percent: float
     holdout_percent: float
+    width: float
+    holdout_width: float
 
 
 def column_lines(columns: Sequence[Mapping[str, Any]]) -> tuple[ColumnLine, ...]:
@@ -55,23 +60,22 @@ def column_lines(columns: Sequence[Mapping[str, Any]]) -> tuple[ColumnLine, ...]
 
 def class_bars(train: Mapping[str, int], holdout: Mapping[str, int]) -> tuple[ClassBar, ...]:
     """A bar for each class; if there are many, for the commonest, and one for all others together."""
-    labels = list(train)
-    others: list[str] = []
-    if len(labels) > _MOST_CLASSES:
-        labels.sort(key=lambda label: -train[label])
-        labels, others = labels[: _MOST_CLASSES - 1], labels[_MOST_CLASSES - 1 :]
-    groups: list[tuple[str, Sequence[str]]] = [(label, (label,)) for label in labels]
-    if others:
-        groups.append((f"{len(others):,} other classes", others))
+    labels = sorted(train, key=lambda label: -train[label]) if len(train) > _MOST_CLASSES else list(train)
+    shown = labels[: _MOST_CLASSES - 1] if len(labels) > _MOST_CLASSES else labels
     train_all, holdout_all = max(1, sum(train.values())), max(1, sum(holdout.values()))
-    bars = []
-    for name, members in groups:
-        train_rows = sum(train[label] for label in members)
-        holdout_rows = sum(holdout.get(label, 0) for label in members)
-        bars.append(
-            ClassBar(name, train_rows, holdout_rows, 100 * train_rows / train_all, 100 * holdout_rows / holdout_all)
-        )
-    return tuple(bars)
+    most = max(max(train[label] / train_all, holdout[label] / holdout_all) for label in shown) or 1.0
+
+    def bar(name: str, members: Sequence[str], full: float) -> ClassBar:
+        train_rows, holdout_rows = sum(train[label] for label in members), sum(holdout[label] for label in members)
+        parts = train_rows / train_all, holdout_rows / holdout_all
+        return ClassBar(
+            name, train_rows, holdout_rows, 100 * parts[0], 100 * parts[1],
+            round(full * parts[0] / most, 1), round(full * parts[1] / most, 1),
+        )  # fmt: skip
+
+    bars = [bar(label, (label,), 100) for label in shown]
+    others = labels[len(shown) :]
+    return (*bars, bar(f"{len(others):,} other classes", others, 0)) if others else tuple(bars)
 
 
 def _line(column: Mapping[str, Any], with_range: bool) -> ColumnLine:

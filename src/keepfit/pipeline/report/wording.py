@@ -12,11 +12,17 @@ def number(value: float | None, digits: int = 4) -> str:
         return "0"
     magnitude = math.floor(math.log10(abs(value)))
     if not -4 <= magnitude < 9:
-        return f"{value:.{digits - 1}g}".replace("e+0", "e").replace("e-0", "e−").replace("-", "−")
+        return scientific(value, digits - 1)
     text = f"{value:,.{max(0, digits - 1 - magnitude)}f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−")
+
+
+def scientific(value: float, digits: int) -> str:
+    """So many significant digits and a power of ten if the number is very large or very small: 1.2e−7."""
+    mantissa, exponential, power = f"{value:.{digits}g}".partition("e")
+    return (mantissa + (f"e{int(power)}" if exponential else "")).replace("-", "−")
 
 
 def percent(value: float | None, digits: int = 2) -> str:
