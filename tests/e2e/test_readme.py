@@ -1,5 +1,6 @@
 """Every command that the README prints is run here as it is printed, in a copy of the project."""
 
+import hashlib
 import json
 import os
 import re
@@ -30,8 +31,16 @@ def printed_commands() -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line]
 
 
+def is_set_up() -> bool:
+    """Whether setup.sh has nothing to do: it must not install into the environment that runs the tests."""
+    stamp = Path(sys.prefix) / ".installed-requirements-dev.lock"
+    wanted = (ROOT / "requirements-dev.lock").read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+    return stamp.is_file() and stamp.read_text(encoding="utf-8").strip() == hashlib.sha256(wanted).hexdigest()
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert is_set_up(), "run ./scripts/setup.sh requirements-dev.lock first"
     folder = tmp_path_factory.mktemp("home") / "keepfit"
     folder.mkdir()
     for name in COPIED:
