@@ -25,7 +25,13 @@ from keepfit.pipeline.report.table import FEW_COLUMNS, MOST_COLUMNS, class_bars,
 Array = NDArray[Any]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STAGES = {"data": "read the data", "training": "train", "evaluation": "measure", "export": "export"}
+_STAGES = {
+    "data": "read the data",
+    "training": "train",
+    "evaluation": "measure",
+    "export": "export",
+    "qualification": "load and compare",
+}
 _LABEL_LENGTH = 18
 
 

@@ -93,11 +93,11 @@ def _meaning(score: float, interval: tuple[float, float], required: float) -> st
     low, high = interval
     if score >= required:
         if low >= required:
-            return "The whole interval lies above the required least: that it passes is no matter of luck."
+            return "The whole interval lies above the required least: that it passes is hardly a matter of luck."
         return "The interval reaches below the required least: with other rows of the same kind it might have failed."
     if high >= required:
         return "The interval reaches above the required least: with other rows of the same kind it might have passed."
-    return "The whole interval lies below the required least: that it fails is no matter of luck."
+    return "The whole interval lies below the required least: that it fails is hardly a matter of luck."
 
 
 def _care(kind: _Kind, width: float, rows: int) -> str:
