@@ -108,11 +108,11 @@ class Server:
             return {}
         return {int(entry["version"]): entry["state"] for entry in answer.json()["model_version_status"]}
 
-    def wait_for(self, condition, timeout_s=20.0):
+    def wait_for(self, condition, timeout_s=90.0):
         """Wait until the condition holds; fail with the server's log if it never does."""
         wait_for(condition, timeout_s, self.log.read_text)
 
-    def wait_for_version(self, version, timeout_s=20.0):
+    def wait_for_version(self, version, timeout_s=90.0):
         self.wait_for(lambda: self.states().get(version) == "AVAILABLE", timeout_s)
 
     def publish(self, source, version):
