@@ -152,7 +152,7 @@ def state_before(project):
     }
 
 
-def kill_when(project, is_reached, before, timeout_s=60):
+def kill_when(project, is_reached, before, timeout_s=180):
     """Run until the condition holds, and kill; returns whether the run was still there to be killed."""
     _remove_log(project)
     process = project.start("retrain", stdout=-3, stderr=-3)
