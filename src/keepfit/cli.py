@@ -75,7 +75,8 @@ def up(config: _Config = None) -> None:
     project = _project(config)
     stack = Stack(project, config, _console(), os.environ)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stack.stop())
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's & set it
+            signal.signal(number, lambda *_: stack.stop())
     stack.run()
 
 
@@ -164,7 +165,7 @@ def init(
     dataset = init(folder, data, target)
     console = _console()
     console.print(dataset_table(dataset), highlight=False)
-    console.print(f"wrote {folder / 'config.json'}; next: keepfit up --config {folder / 'config.json'}", soft_wrap=True)
+    typer.echo(f"wrote {folder / 'config.json'}; next: keepfit up --config {folder / 'config.json'}")
 
 
 @app.command()

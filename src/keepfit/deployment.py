@@ -9,6 +9,7 @@ from rich.console import Console
 
 from keepfit.errors import StorageError
 from keepfit.ledger import Kind, open_ledger
+from keepfit.pipeline import artifacts
 from keepfit.pipeline.confirm import confirm, look
 from keepfit.pipeline.notify import Notifier
 from keepfit.project import Project
@@ -17,26 +18,45 @@ from keepfit.versions import Versions
 
 def roll_back(project: Project, to: int | None, reason: str, console: Console, environ: Mapping[str, str]) -> None:
     """Retire the versions above `to` (default: the current one). Raises VersionNotFoundError, StorageError."""
-    retired, target = Versions(project.models_dir).roll_back(to)
+    versions = Versions(project.models_dir)
+    was_served = _is_served(project, versions)
+    retired, target = versions.roll_back(to)
     if not retired:
         console.print(f"version {target} is the current one already", highlight=False)
         return
     names = ", ".join(map(str, retired))
     text = f"rolled back from {names} to version {target}: {reason}"
-    _finish(project, "rolled_back", target, text, console, environ)
+    _finish(project, "rolled_back", target, text, console, environ, was_served=was_served)
     console.print(f"[dim]`keepfit restore {retired[-1]}` brings version {retired[-1]} back[/]", highlight=False)
 
 
 def restore(project: Project, version: int, reason: str, console: Console, environ: Mapping[str, str]) -> None:
     """Make a retired version visible again. Raises VersionNotFoundError, StorageError."""
     versions = Versions(project.models_dir)
+    damaged = artifacts.damaged_files(versions.retired_path(version))
+    if damaged:
+        raise StorageError(f"version {version} cannot be restored, its files are not what they were: {damaged[0]}")
+    was_served = _is_served(project, versions)
     versions.restore(version)
     current = versions.current() or version
-    _finish(project, "restored", current, f"restored version {version}: {reason}", console, environ)
+    beside = "" if current == version else f" beside version {current}, which stays in service"
+    text = f"restored version {version}{beside}"
+    _finish(project, "restored", current, f"{text}: {reason}", console, environ, was_served=was_served)
+
+
+def _is_served(project: Project, versions: Versions) -> bool:
+    return look(project.serving_url, project.config.model_name, versions.current()) == "serving"
 
 
 def _finish(
-    project: Project, kind: Kind, version: int, text: str, console: Console, environ: Mapping[str, str]
+    project: Project,
+    kind: Kind,
+    version: int,
+    text: str,
+    console: Console,
+    environ: Mapping[str, str],
+    *,
+    was_served: bool,
 ) -> None:
     """Record, announce and confirm what was done; trouble here is told, for it is done already."""
     problems = []
@@ -48,9 +68,13 @@ def _finish(
     notifier = Notifier(project.notifications_path, project.config.notifications.urls, environ)
     problems += notifier.announce("-", version, kind, text, project.config.model_name)
     console.print(text, highlight=False, markup=False)
-    if look(project.serving_url, project.config.model_name) == "serving":
+    if was_served:
         confirmation = confirm(
-            project.serving_url, project.config.model_name, version, project.config.serving.confirm_timeout_s
+            project.serving_url,
+            project.config.model_name,
+            version,
+            project.config.serving.confirm_timeout_s,
+            lambda: version in Versions(project.models_dir).numbers(),
         )
         served = (
             f"served after {confirmation.waited_s:.1f} s"

@@ -44,4 +44,4 @@ def _source(data: Path) -> str:
 
 def _model_name(folder: Path) -> str:
     kept = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in folder.absolute().name)
-    return kept.strip("_") or "keepfit"
+    return kept.strip("_")[:64] or "keepfit"

@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent() -> None:
     """If KEEPFIT_PARENT names the parent, have the kernel send SIGTERM when it dies. Survives exec."""
     parent = os.environ.pop(VARIABLE, "")
-    if not parent or sys.platform != "linux":
+    if not parent.isdecimal() or sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):  # it died before the call

@@ -1,6 +1,5 @@
 """`keepfit up`: the whole loop as one process tree. Knows which parts there are; the supervisor keeps them running."""
 
-import queue
 import subprocess
 import time
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from keepfit import ports
@@ -35,26 +35,22 @@ class Stack:
         self._console = console
         self._environ = environ
         self._supervisor = Supervisor(environ, self._tell)
-        # what the schedule's thread wants; only this thread starts processes
-        self._due: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._runner = self._make_runner()
+        self._wanted: str | None = None
         self._retraining: subprocess.Popen[bytes] | None = None
         self._stopping = False
 
     def run(self) -> None:
         """Start everything and keep it running until `stop` is called. Raises PortInUseError, ConfigError."""
         self._require_free_ports()
-        runner = self._runner()
         try:
             self._start_parts()
             self._train_first_version()
             self._show_addresses()
-            if runner is not None:
-                self._start_schedule(runner)
+            self._start_schedule()
             while not self._stopping:
                 self._tick()
         finally:
-            if runner is not None:
-                runner.stop()
             self._stop_processes()
 
     def stop(self) -> None:
@@ -78,22 +74,30 @@ class Stack:
         if Versions(self._project.models_dir).numbers():
             return
         self._tell("has no version yet and trains the first one")
-        self._due.put("first")
+        self._wanted = "first"
         self._tick()
         while self._retraining is not None and not self._stopping:
             self._tick()
 
-    def _runner(self) -> Runner | None:
+    def _make_runner(self) -> Runner | None:
         config = self._project.config.schedule
         if not config.enabled:
             return None
-        return Runner(config, self._project.root / "state" / "schedule_looked_at", lambda: self._due.put("schedule"))
+        return Runner(config, self._project.root / "state" / "schedule_looked_at")
 
-    def _start_schedule(self, runner: Runner) -> None:
+    def _start_schedule(self) -> None:
+        if self._runner is None:
+            return
         now = datetime.now(UTC)
-        if runner.start(now):
+        if self._runner.start(now):
             self._tell("a scheduled retraining was missed while Keepfit was down: it runs now")
-        if following := runner.next_time(now):
+            self._wanted = "schedule"
+        following = self._runner.next_time(now)
+        if following is None:
+            self._tell(
+                f"schedule.cron {self._project.config.schedule.cron!r} never comes: nothing is retrained by itself"
+            )
+        else:
             self._tell(f"the next scheduled retraining is on {following:%A %d %B %Y at %H:%M %Z}")
 
     def _tick(self) -> None:
@@ -101,9 +105,11 @@ class Stack:
         self._supervisor.poll(time.monotonic())
         if self._retraining is not None and self._retraining.poll() is not None:
             self._retraining = None
-        if self._retraining is None and not self._due.empty():
-            trigger = self._due.get()
-            self._retraining = start_keepfit(("retrain", *self._config, "--trigger", trigger), self._environ)
+        if self._runner is not None and self._runner.is_due(datetime.now(UTC)):
+            self._wanted = "schedule"
+        if self._retraining is None and self._wanted is not None:
+            arguments = ("retrain", *self._config, "--trigger", self._wanted)
+            self._retraining, self._wanted = start_keepfit(arguments, self._environ), None
 
     def _stop_processes(self) -> None:
         self._console.print("[bold]Keepfit[/] stops")
@@ -128,7 +134,7 @@ class Stack:
         deadline = time.monotonic() + _SHOWN_WITHIN_S
         while not self._stopping and time.monotonic() < deadline:
             try:
-                httpx.get(url, timeout=2)
+                httpx.get(url, timeout=2, trust_env=False)
             except httpx.HTTPError:
                 time.sleep(0.05)
                 self._supervisor.poll(time.monotonic())
@@ -136,7 +142,7 @@ class Stack:
                 return
 
     def _tell(self, text: str) -> None:
-        self._console.print(f"[bold]Keepfit[/] {text}", highlight=False, soft_wrap=True)
+        self._console.print(f"[bold]Keepfit[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def _reachable(host: str) -> str:

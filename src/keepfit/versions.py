@@ -81,6 +81,8 @@ class Versions:
         """Give away the next number, for good; raises StorageError."""
         with self._changing():
             number = max([self._last_number(), *self.numbers(), *self.retired()]) + 1
+            if not _NUMBER.fullmatch(str(number)):
+                raise StorageError(f"no number is left above {number - 1} under {self.folder}: move that folder away")
             write_atomically(self._last, f"{number}\n")
         return number
 
@@ -114,20 +116,27 @@ class Versions:
             self.path(version)
             self._retire(version)
 
-    def restore(self, version: int) -> None:
-        """Make a retired version visible again; raises VersionNotFoundError, StorageError."""
+    def retired_path(self, version: int) -> Path:
+        """Where a retired version is; raises VersionNotFoundError."""
         if version not in self.retired():
             known = ", ".join(map(str, self.retired())) or "none"
             raise VersionNotFoundError(f"version {version} cannot be restored: it was not rolled back (those: {known})")
+        return self._retired / str(version)
+
+    def restore(self, version: int) -> None:
+        """Make a retired version visible again; raises VersionNotFoundError, StorageError."""
+        retired = self.retired_path(version)
         with self._changing(), guarded(self.folder):
-            (self._retired / str(version)).rename(self.folder / str(version))
+            retired.rename(self.folder / str(version))
             sync_folder(self.folder)
 
     def prune(self, keep: int) -> list[int]:
         """Remove the oldest versions until `keep` (at least 2) are left, and as many retired ones; return them."""
         make_folder(self._staging)
         with self._changing(), guarded(self.folder):
-            visible, retired = self.numbers()[: -max(keep, 2)], self.retired()[: -max(keep, 2)]
+            # a numbered folder without our manifest is somebody else's
+            visible = [n for n in self.numbers() if (self.folder / str(n) / "manifest.json").is_file()][: -max(keep, 2)]
+            retired = self.retired()[: -max(keep, 2)]
             doomed = [self.folder / str(number) for number in visible]
             doomed += [self._retired / str(number) for number in retired]
             renamed = [path.rename(self._staging / f"pruned-{path.name}") for path in doomed]
@@ -154,9 +163,15 @@ class Versions:
     def _last_number(self) -> int:
         try:
             text = self._last.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
+        except FileNotFoundError:
             return 0
-        return int(text) if _NUMBER.fullmatch(text) else 0
+        except (OSError, UnicodeDecodeError) as error:
+            raise StorageError(
+                f"{self._last} cannot be read ({error}): write the highest number ever used into it"
+            ) from error
+        if not _NUMBER.fullmatch(text):
+            raise StorageError(f"{self._last} holds {text[:40]!r}: write the highest number ever used into it")
+        return int(text)
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:

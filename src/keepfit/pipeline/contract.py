@@ -14,13 +14,13 @@ def input_names(schema: Schema) -> list[str]:
 
     A signature's inputs are the parameters of a Python function, so whatever is no ASCII letter, digit or underscore
     becomes an underscore; what then does not begin with a letter, or is a word of Python's own, gets column_ before
-    it; two columns that would get the same name get _2, _3, ….
+    it; two columns that would get the same name get _2, _3, …. In small letters, as TensorFlow exports them.
     """
     if schema.is_numeric:
         return ["features"]
     names: list[str] = []
     for column in schema.columns:
-        base = re.sub(r"\W", "_", column.name, flags=re.ASCII)
+        base = re.sub(r"\W", "_", column.name, flags=re.ASCII).lower()
         if not base[:1].isalpha() or keyword.iskeyword(base) or base == "self":
             base = f"column_{base}"
         name, number = base, 1

@@ -123,7 +123,7 @@ def _own_core(config: ModelConfig, width: int, outputs: int, task: str, root: Pa
     build = _find_function(str(config.build), root)
     try:
         core = build(inputs=width, outputs=outputs, task=task, **config.options)
-    except Exception as error:  # the function is the user's: whatever it raises is theirs to read
+    except (Exception, SystemExit) as error:  # the function is the user's: whatever it raises is theirs to read
         raise TrainingError(f"{config.build} failed with {_describe(error)}") from error
     if not isinstance(core, keras.Model):
         raise TrainingError(f"{config.build} returned {type(core).__name__}: expected a keras.Model")
@@ -137,7 +137,7 @@ def _output_shape(core: keras.Model, width: int, name: str) -> tuple[int | None,
     """Ask it for a row of zeros: shape inference alone lets much pass that fails while it is fitted."""
     try:
         answer = core(np.zeros((1, width), np.float32), training=False)
-    except Exception as error:  # Keras raises what its layers raise
+    except (Exception, SystemExit) as error:  # Keras raises what its layers raise
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise TrainingError(f"the model of {name} does not take a (batch, {width}) matrix: {text}") from error
     return (None, *answer.shape[1:]) if hasattr(answer, "shape") else f"of {len(answer)} outputs"
@@ -149,15 +149,17 @@ def _find_function(name: str, root: Path) -> Callable[..., Any]:
         sys.path.insert(0, str(root))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # the module is the user's
+    except (Exception, SystemExit) as error:  # the module is the user's
         raise TrainingError(f"model {name!r}: {module_name} cannot be imported: {_describe(error)}") from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise TrainingError(f"model {name!r}: {module.__file__} has no function {function_name}")
+        raise TrainingError(
+            f"model {name!r}: {getattr(module, '__file__', module_name)} has no function {function_name}"
+        )
     found: Callable[..., Any] = function
     return found
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})"

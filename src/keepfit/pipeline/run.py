@@ -3,6 +3,7 @@
 data ─> candidate (staged) ─> verdict ─> qualification ─> models/N ─> confirmed by the model server
 """
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from rich.console import Console
 
 from keepfit.data.dataset import Dataset, prepare
 from keepfit.data.schema import Schema
-from keepfit.errors import DataError, DeploymentError, KeepfitError, StorageError
+from keepfit.errors import DataError, DeploymentError, KeepfitError, StorageError, VersionNotFoundError
 from keepfit.ledger import Kind, Ledger, open_ledger
 from keepfit.pipeline import artifacts, environment, record
 from keepfit.pipeline.confirm import Presence, confirm, look
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from keepfit.pipeline.candidate import Candidate
 
 Trigger = Literal["manual", "schedule", "first"]
-_STRANGER_S = 30.0
 TRIGGERS: dict[str, Trigger] = {"manual": "manual", "schedule": "schedule", "first": "first"}
+_STRANGER_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,14 @@ def retrain(
     Raises KeepfitError. Whatever happens, what is served stays served.
     """
     with _prepared(project, trigger, console, environ) as run:
-        dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
-        if not verdict.promotes:
-            return _reject(run, candidate, dataset, verdict, metrics)
-        _qualify(run, candidate)
-        presence = look(project.serving_url, project.config.model_name)
-        version = _publish(run, candidate, dataset, verdict, metrics)
+        with _ending_recorded(run):
+            dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
+            if not verdict.promotes:
+                return _reject(run, candidate, dataset, verdict, metrics)
+            _qualify(run, candidate)
+            presence = look(project.serving_url, project.config.model_name, run.versions.current())
+            version = _publish(run, candidate, dataset, verdict, metrics)
+        # the run has its ending: what follows is about the version
         _confirm(run, version, presence)
         _prune(run)
         return Outcome("promoted", run.id, version, project.models_dir / str(version), verdict.reason, metrics)
@@ -95,7 +98,7 @@ def retrain(
 
 def train_only(project: Project, console: Console, environ: Mapping[str, str], *, new_schema: bool = False) -> Outcome:
     """Train and judge one candidate and keep it aside; publishes nothing. Raises KeepfitError."""
-    with _prepared(project, "manual", console, environ) as run:
+    with _prepared(project, "manual", console, environ) as run, _ending_recorded(run):
         dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
         _write_files(candidate, dataset, metrics)
         kept = run.versions.keep_candidate(candidate.folder, max(1, project.config.retention.candidates))
@@ -105,7 +108,7 @@ def train_only(project: Project, console: Console, environ: Mapping[str, str], *
 
 @contextmanager
 def _prepared(project: Project, trigger: Trigger, console: Console, environ: Mapping[str, str]) -> Iterator[_Run]:
-    """Hold the lock, put right what a killed run left, and record how this one ends."""
+    """Hold the lock, put right what a killed run left, and record that this one starts."""
     versions = Versions(project.models_dir)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     console.print(f"[bold]Keepfit[/] run {run_id}, model {project.config.model_name}", highlight=False)
@@ -124,8 +127,7 @@ def _prepared(project: Project, trigger: Trigger, console: Console, environ: Map
             journal.warn(f"completed the record of run {event.run}: {event.kind}, {event.reason}")
             _announce(run, event.run or "-", event.kind, event.reason, event.version)
         ledger.append("started", trigger, run=run_id)
-        with _ending_recorded(run):
-            yield run
+        yield run
 
 
 @contextmanager
@@ -259,40 +261,36 @@ def _publish(run: _Run, candidate: "Candidate", dataset: Dataset, verdict: Verdi
 
 
 def _confirm(run: _Run, version: int, presence: Presence) -> None:
-    """Wait until the server has the version; take it back if the server that serves this model cannot.
+    """Wait until the server has the version; take it back if the server that serves this folder cannot.
 
     `presence` is what was at the server's address just before the version was published.
     """
     url, config = run.project.serving_url, run.project.config
-    is_first = run.versions.numbers() == [version]
     if presence == "absent":
         run.journal.say("served", f"not yet: no model server answers at {url}; the next one to start serves it")
         return
-    if presence == "other" and not is_first:
-        run.journal.say("served", f"not yet: the server at {url} serves no version of {config.model_name}")
+    if presence == "other":
+        run.journal.say("served", f"not by {url}: that server does not serve this folder's {config.model_name}")
         return
-    # a server that never had this model may be anybody's: it is not waited for so long
-    timeout_s = (
-        config.serving.confirm_timeout_s
-        if presence == "serving"
-        else min(_STRANGER_S, config.serving.confirm_timeout_s)
-    )
-    confirmation = confirm(url, config.model_name, version, timeout_s)
+    # a server that had nothing yet may be anybody's: it is not waited for so long
+    longest_s = config.serving.confirm_timeout_s if presence == "serving" else _STRANGER_S
+    timeout_s = min(longest_s, config.serving.confirm_timeout_s)
+    confirmation = confirm(url, config.model_name, version, timeout_s, lambda: version in run.versions.numbers())
     if confirmation.outcome == "available":
         run.journal.say("served", f"by {url}, {confirmation.waited_s:.1f} s after it was published", "green")
-    elif confirmation.outcome == "silent" and presence == "other":
-        run.journal.say("served", f"not yet: {url}: {confirmation.reason}")
-    else:
+    elif confirmation.outcome == "refused":
         _take_back(run, version, confirmation.reason)
+    else:
+        run.journal.say("served", f"not by {url}: {confirmation.reason}")
 
 
 def _take_back(run: _Run, version: int, why: str) -> NoReturn:
-    # unless a person was faster
-    if version in run.versions.numbers():
+    # a person may have been faster
+    with contextlib.suppress(VersionNotFoundError):
         run.versions.retire(version)
     current = run.versions.current()
     reason = f"the model server could not take version {version}: {why}"
-    _record(run, "rolled_back", reason, current)
+    _end(run, "rolled_back", reason, current)
     raise DeploymentError(f"{reason}; it was taken back, {f'version {current} serves' if current else 'none is left'}")
 
 

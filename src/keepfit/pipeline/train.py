@@ -61,10 +61,13 @@ def fit(
         raise TrainingError(
             f"training {len(features):,} rows of width {features.shape[1]:,} ran out of memory"
         ) from error
-    except Exception as error:  # the model may be the user's: its layers and losses raise what they like
+    except (Exception, SystemExit) as error:  # the model may be the user's: its layers and losses raise what they like
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise TrainingError(f"training failed: {text}") from error
-    curves = {name: [float(value) for value in values] for name, values in history.items()}
+    # a metric of the user's may be a vector, which is no curve
+    curves = {name: [float(v) for v in values] for name, values in history.items() if np.ndim(values) == 1}
+    if "loss" not in curves:
+        raise TrainingError("the model reports no loss for its epochs: its train_step must return one named loss")
     if not all(math.isfinite(value) for value in curves["loss"]):
         raise TrainingError(
             f"the training loss is no longer a number: try a lower train.learning_rate than {config.learning_rate}"
