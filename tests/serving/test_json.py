@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keepfit.dtypes import NUMPY_DTYPES
 from keepfit.errors import InvalidRequestError, ServingError, UnimplementedError
 from keepfit.serving import json_predict
 from keepfit.serving.json_values import one_by_one, quickly, to_array
-from keepfit.serving.tensors import NUMPY_DTYPES
 from keepfit.signatures import Signature, TensorSpec
 
 leaves = st.one_of(

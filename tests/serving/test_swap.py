@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from keepfit import protos
-from keepfit.serving.tensor_proto import from_array
+from keepfit.tensor_proto import from_array
 
 
 class Client:

@@ -1,4 +1,4 @@
-"""Frames, TensorProtos and TFRecords: what goes in comes out."""
+"""Frames and TFRecords: what goes in comes out."""
 
 import struct
 
@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from keepfit import protos
-from keepfit.errors import InvalidRequestError, ModelLoadError
+from keepfit.dtypes import NUMPY_DTYPES
+from keepfit.errors import ModelLoadError
 from keepfit.serving.records import read_records
-from keepfit.serving.tensor_proto import from_array, to_array
-from keepfit.serving.tensors import NUMPY_DTYPES, PREFIX, allocate, decode, encode
+from keepfit.serving.tensors import PREFIX, allocate, decode, encode
 
 numeric = st.sampled_from([dtype for dtype in NUMPY_DTYPES.values() if dtype.kind != "O" and dtype.name != "bfloat16"])
 arrays = st.one_of(
@@ -54,43 +53,6 @@ def test_bodies_are_aligned_for_tensorflow():
     for size in (1, 63, 64, 1000):
         assert allocate(size).ctypes.data % 64 == 0
         assert allocate(size).size == size
-
-
-@given(arrays)
-def test_tensor_proto_returns_what_was_put_in(array):
-    got = to_array("x", from_array(array))
-    assert got.dtype == array.dtype
-    np.testing.assert_array_equal(got, array)
-
-
-@pytest.mark.parametrize("name", NUMPY_DTYPES)
-def test_tensor_protos_are_those_of_tensorflow(name):
-    array = np.array([[b"a", b"bc"]], object) if name == "string" else np.array([[0, 1]]).astype(NUMPY_DTYPES[name])
-    np.testing.assert_array_equal(tf.make_ndarray(as_theirs(from_array(array))), array)
-    theirs = tf.make_tensor_proto(array)
-    np.testing.assert_array_equal(to_array("x", protos.TensorProto.FromString(theirs.SerializeToString())), array)
-
-
-def as_theirs(tensor):
-    theirs = tf.make_tensor_proto(0)
-    theirs.ParseFromString(tensor.SerializeToString())
-    return theirs
-
-
-def test_repeating_one_value_cannot_fill_the_memory():
-    tensor = protos.TensorProto(dtype=1, float_val=[1.0])
-    tensor.tensor_shape.dim.add(size=2**40)
-    with pytest.raises(InvalidRequestError, match="more than"):
-        to_array("x", tensor)
-
-
-@pytest.mark.parametrize("sizes", [(0, 2**62, 2**62), (1,) * 100])
-def test_impossible_shape_is_an_invalid_request(sizes):
-    tensor = protos.TensorProto(dtype=1, float_val=[1.0] if 0 not in sizes else [])
-    for size in sizes:
-        tensor.tensor_shape.dim.add(size=size)
-    with pytest.raises(InvalidRequestError, match="'x'"):
-        to_array("x", tensor)
 
 
 def test_records_are_read_as_tensorflow_writes_them(tmp_path):

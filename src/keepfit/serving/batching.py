@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, KeepfitError, TimedOutError, UnavailableError
-from keepfit.serving.tensors import Array, Header
+from keepfit.serving.tensors import Header
 from keepfit.serving.worker_process import OnReply
 from keepfit.signatures import Signature
 

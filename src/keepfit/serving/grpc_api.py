@@ -25,7 +25,7 @@ from keepfit.metrics import ServingMetrics
 from keepfit.serving.inference import predict, signature_of
 from keepfit.serving.manager import Manager
 from keepfit.serving.status import status_name
-from keepfit.serving.tensor_proto import from_array, to_array
+from keepfit.tensor_proto import from_array, to_array
 
 STATUS_CODES: Mapping[type[ServingError], int] = {
     InvalidRequestError: 3,

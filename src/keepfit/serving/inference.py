@@ -6,9 +6,9 @@ Knows models, signatures and arrays; knows no JSON, protobuf requests or status 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from keepfit.dtypes import NUMPY_DTYPES, Array, dtype_name
 from keepfit.errors import InvalidRequestError
 from keepfit.serving.servable import Servable
-from keepfit.serving.tensors import NUMPY_DTYPES, Array, dtype_name
 from keepfit.signatures import Signature, describe, fits
 
 DEFAULT_SIGNATURE = "serving_default"

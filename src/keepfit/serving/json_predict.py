@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import orjson
 
+from keepfit.dtypes import NUMPY_DTYPES, Array
 from keepfit.errors import InvalidRequestError
 from keepfit.serving.json_values import is_base64, one_by_one, quickly, show, to_array
-from keepfit.serving.tensors import NUMPY_DTYPES, Array
 from keepfit.signatures import Signature, TensorSpec
 
 ROWS = "instances"

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from keepfit.dtypes import NUMPY_DTYPES, STRING, Array
 from keepfit.errors import InvalidRequestError, UnimplementedError
-from keepfit.serving.tensors import NUMPY_DTYPES, STRING, Array
 
 MAX_RANK = 64
 """numpy's limit, and so the nesting depth that a tensor may have."""

@@ -1,4 +1,4 @@
-"""Tensors as numpy arrays, and the frames in which they travel between the server and its workers.
+"""The frames in which tensors travel between the server and its workers.
 
 A frame is a header (JSON) and the raw bytes of its tensors; no pickle. Strings are object arrays of bytes.
 Knows nothing of what the frames mean.
@@ -8,34 +8,18 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import ml_dtypes
 import numpy as np
 import orjson
 
-from keepfit.signatures import DTYPE_NAMES
+from keepfit.dtypes import NUMPY_DTYPES, OBJECT, STRING, Array, dtype_name
 
-Array: TypeAlias = np.ndarray[Any, Any]
 Header: TypeAlias = dict[str, Any]
 Buffer: TypeAlias = bytes | memoryview
-
-STRING = "string"
-_OBJECT = np.dtype(object)
-NUMPY_DTYPES: dict[str, np.dtype[Any]] = {
-    name: _OBJECT if name == STRING else np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
-    for name in DTYPE_NAMES.values()
-}
-"""The numpy dtype for each of TensorFlow's names."""
-_NAMES = {dtype: name for name, dtype in NUMPY_DTYPES.items()}
 
 PREFIX = struct.Struct("<IQ")
 """Before each frame: bytes of the header, bytes of the body."""
 _ALIGNMENT = 64
 """TensorFlow takes a buffer without copying it only if it is aligned so."""
-
-
-def dtype_name(array: Array) -> str:
-    """Return TensorFlow's name of an array's dtype; KeyError if it has none."""
-    return _NAMES[array.dtype]
 
 
 def encode(header: Header, tensors: Mapping[str, Sequence[Array]]) -> list[Buffer]:
@@ -51,9 +35,9 @@ def encode(header: Header, tensors: Mapping[str, Sequence[Array]]) -> list[Buffe
         shape = list(first.shape)
         if len(pieces) > 1:
             shape[0] = sum(piece.shape[0] for piece in pieces)
-        content = _string_buffers(pieces) if first.dtype == _OBJECT else [_raw(piece) for piece in pieces]
+        content = _string_buffers(pieces) if first.dtype == OBJECT else [_raw(piece) for piece in pieces]
         length = sum(map(len, content))
-        descriptions.append((name, _NAMES[first.dtype], shape, length))
+        descriptions.append((name, dtype_name(first), shape, length))
         buffers += [buffer for buffer in content if buffer]
         size += length
         if padding := -length % _ALIGNMENT:

@@ -19,10 +19,11 @@ import orjson
 import tensorflow as tf
 
 from keepfit import protos, savedmodel
+from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
 from keepfit.serving.records import read_records
-from keepfit.serving.tensor_proto import to_array
-from keepfit.serving.tensors import PREFIX, Array, Header, allocate, decode, encode
+from keepfit.serving.tensors import PREFIX, Header, allocate, decode, encode
+from keepfit.tensor_proto import to_array
 
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MAX_WARMUP_RECORDS = 1000

@@ -18,8 +18,9 @@ from typing import cast
 import orjson
 
 from keepfit import errors
+from keepfit.dtypes import Array
 from keepfit.errors import KeepfitError, UnavailableError
-from keepfit.serving.tensors import PREFIX, Array, Header, allocate, decode, encode
+from keepfit.serving.tensors import PREFIX, Header, allocate, decode, encode
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from keepfit import protos
+from keepfit.dtypes import NUMPY_DTYPES, STRING, Array, dtype_name
 from keepfit.errors import InvalidRequestError
-from keepfit.serving.tensors import NUMPY_DTYPES, STRING, Array, dtype_name
 from keepfit.signatures import DTYPE_NAMES
 
 _NUMBERS = {name: number for number, name in DTYPE_NAMES.items()}
@@ -57,15 +57,30 @@ def to_array(name: str, tensor: Any) -> Array:
 def from_array(array: Array) -> Any:
     """Return an array as a TensorProto in the encoding of TensorFlow Serving's answers (typed values)."""
     dtype = dtype_name(array)
-    tensor = protos.TensorProto(dtype=_NUMBERS[dtype])
-    for size in array.shape:
-        tensor.tensor_shape.dim.add(size=size)
+    tensor = _without_values(array, dtype)
     flat = array.reshape(-1)
     if dtype in _HALVES:
         flat = flat.view(np.uint16)
     elif dtype in _COMPLEX_PARTS:
         flat = flat.view(_COMPLEX_PARTS[dtype])
     getattr(tensor, _VALUE_FIELDS[dtype]).extend(flat.tolist())
+    return tensor
+
+
+def packed(array: Array) -> Any:
+    """Return an array as a TensorProto that holds its memory as it is, which is quick; strings have no such form."""
+    dtype = dtype_name(array)
+    if dtype == STRING:
+        return from_array(array)
+    tensor = _without_values(array, dtype)
+    tensor.tensor_content = array.tobytes()
+    return tensor
+
+
+def _without_values(array: Array, dtype: str) -> Any:
+    tensor = protos.TensorProto(dtype=_NUMBERS[dtype])
+    for size in array.shape:
+        tensor.tensor_shape.dim.add(size=size)
     return tensor
 
 
