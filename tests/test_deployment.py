@@ -1,13 +1,15 @@
 """Rollback and restore by a person: done at once, recorded, and announced even if something else is in trouble."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from keepfit import deployment
-from keepfit.errors import VersionNotFoundError
+from keepfit.errors import StorageError, VersionNotFoundError
 from keepfit.ledger import open_ledger
+from keepfit.pipeline import artifacts
 from keepfit.project import load
 from keepfit.versions import Versions
 
@@ -19,6 +21,7 @@ def project(tmp_path):
     for number in (1, 2, 3):
         staged = versions.stage(f"run-{number}")
         (staged / "saved_model.pb").write_text(str(number))
+        artifacts.write_manifest(staged)
         versions.publish(staged, versions.reserve())
     return found
 
@@ -64,6 +67,29 @@ def test_restore_brings_the_version_back(project, console):
     with open_ledger(project.ledger_path) as ledger:
         event = ledger.events()[-1]
     assert (event.kind, event.version, event.reason) == ("restored", 3, "restored version 3: was fine")
+
+
+def test_restored_version_below_the_current_one_does_not_come_into_service(project, console):
+    versions = Versions(project.models_dir)
+    versions.retire(2)
+    deployment.restore(project, 2, "for comparison", console, {})
+    text = "restored version 2 beside version 3, which stays in service: for comparison"
+    assert text in console.file.getvalue()
+    with open_ledger(project.ledger_path) as ledger:
+        event = ledger.events()[-1]
+    assert (event.version, event.reason) == (3, text)
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "manifest.json"])
+def test_damaged_version_is_not_restored(project, console, name):
+    versions = Versions(project.models_dir)
+    deployment.roll_back(project, None, "x", console, {})
+    (versions.retired_path(3) / name).write_text("{")
+    with pytest.raises(
+        StorageError, match="version 3 cannot be restored, its files are not what they were: " + re.escape(name)
+    ):
+        deployment.restore(project, 3, "x", console, {})
+    assert versions.numbers() == [1, 2]
 
 
 def test_rollback_works_although_the_ledger_is_broken(project, console):

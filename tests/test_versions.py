@@ -17,6 +17,7 @@ def publish(versions, text="model"):
     version = versions.reserve()
     staged = versions.stage(f"run-{version}")
     (staged / "saved_model.pb").write_text(f"{text} {version}")
+    (staged / "manifest.json").write_text("{}")
     versions.publish(staged, version)
     return version
 
@@ -88,10 +89,22 @@ def test_number_is_not_used_again_if_the_run_died_before_publishing(versions):
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"-4", b"\xff\xfe", b"0"])
-def test_broken_record_of_the_last_number_does_not_repeat_what_is_there(five, content):
-    five.roll_back()
+def test_broken_record_of_the_last_number_gives_none_away(five, content):
     (five.folder / ".last_version").write_bytes(content)
+    with pytest.raises(StorageError, match=r"\.last_version .*: write the highest number ever used into it"):
+        five.reserve()
+
+
+def test_missing_record_of_the_last_number_does_not_repeat_what_is_there(five):
+    five.roll_back()
+    (five.folder / ".last_version").unlink()
     assert publish(five) == 6
+
+
+def test_no_number_is_given_away_that_would_not_be_seen(versions):
+    (versions.folder / ("9" * 18)).mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"no number is left above 9+ under .*: move that folder away"):
+        versions.reserve()
 
 
 def test_numbers_are_given_away_once_under_concurrency(versions):
@@ -191,6 +204,12 @@ def test_prune_keeps_at_least_the_current_one_and_its_predecessor(five, keep, le
     assert five.prune(keep) == [number for number in range(1, 6) if number not in left]
     assert five.numbers() == left
     assert list((five.folder / ".staging").iterdir()) == []
+
+
+def test_prune_leaves_a_numbered_folder_that_is_not_ours(five):
+    (five.folder / "1" / "manifest.json").unlink()
+    assert five.prune(2) == [2, 3]
+    assert five.numbers() == [1, 4, 5]
 
 
 def test_prune_removes_the_oldest_retired_ones_as_well(five):

@@ -56,9 +56,9 @@ class Clock:
         self.now += seconds
 
 
-def ask(server, timeout_s=60):
+def ask(server, timeout_s=60, is_published=lambda: True):
     clock = Clock()
-    return confirm(server.url, "bank", 3, timeout_s, clock.sleep, clock)
+    return confirm(server.url, "bank", 3, timeout_s, is_published, clock.sleep, clock)
 
 
 def test_version_that_is_there_after_a_while_is_confirmed(server):
@@ -78,47 +78,76 @@ def test_version_that_cannot_be_loaded_is_told_at_once_with_the_servers_words(se
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
-    [
-        (status("LOADING"), "LOADING"),
-        ((404, "{}"), "it answers 404 for the version"),
-        ((500, "no"), "it answers 500 for the version"),
-        ((200, "<html>"), "its status cannot be read"),
-        ((200, "[]"), "its status cannot be read"),
-        ((200, '{"model_version_status": []}'), "its status cannot be read"),
-        ((200, '{"model_version_status": [{"state": "LOADING", "status": "x"}]}'), "its status cannot be read"),
-    ],
+    [((404, "{}"), "it answers 404 for the version"), ((500, "no"), "it answers 500 for the version")],
 )
-def test_version_that_never_comes_is_given_up_after_the_time(server, answer, reason):
+def test_server_that_never_mentions_the_version_is_silent(server, answer, reason):
     server.answers = [answer]
     found = ask(server, timeout_s=5)
     assert found.outcome == "silent"
     assert found.reason == f"not available after 5 s ({reason})"
 
 
-def test_server_that_goes_away_is_given_up_after_the_time(free_port):
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (status("LOADING"), "LOADING"),
+        ((200, "<html>"), "its status cannot be read"),
+        ((200, "[]"), "its status cannot be read"),
+        ((200, '{"model_version_status": []}'), "its status cannot be read"),
+        ((200, '{"model_version_status": [{"state": "LOADING", "status": "x"}]}'), "its status cannot be read"),
+    ],
+)
+def test_version_that_is_not_loaded_in_time_is_refused(server, answer, reason):
+    server.answers = [answer]
+    found = ask(server, timeout_s=5)
+    assert found.outcome == "refused"
+    assert found.reason == f"not available after 5 s ({reason})"
+
+
+def test_server_that_goes_away_has_refused_the_version(free_port):
     clock = Clock()
-    found = confirm(f"http://127.0.0.1:{free_port}", "bank", 3, 2, clock.sleep, clock)
-    assert found.reason == "not available after 2 s (the server does not answer)"
+    found = confirm(f"http://127.0.0.1:{free_port}", "bank", 3, 2, lambda: True, clock.sleep, clock)
+    assert (found.outcome, found.reason) == ("refused", "not available after 2 s (the server does not answer)")
+
+
+def test_version_that_a_person_takes_back_meanwhile_is_waited_for_no_longer(server):
+    server.answers = [status("LOADING")]
+    looks = iter([True, True, False])
+    found = ask(server, is_published=lambda: next(looks))
+    assert found.outcome == "withdrawn"
+    assert found.waited_s == pytest.approx(0.2)
+
+
+NOT_FOUND = (404, '{"error": "Could not find any versions of model bank"}')
 
 
 @pytest.mark.parametrize(
-    ("answer", "presence"),
-    [(status("AVAILABLE"), "serving"), (status("LOADING"), "serving"), ((404, "{}"), "other"), ((503, "no"), "other")],
+    ("answer", "current", "presence"),
+    [
+        (status("AVAILABLE"), 3, "serving"),
+        (status("LOADING"), 3, "serving"),
+        (status("AVAILABLE"), 4, "other"),
+        (status("AVAILABLE"), None, "other"),
+        (NOT_FOUND, None, "waiting"),
+        (NOT_FOUND, 3, "other"),
+        ((503, "no"), 3, "other"),
+        ((200, "[]"), 3, "other"),
+    ],
 )
-def test_server_that_has_the_model_is_told_from_another(server, answer, presence):
+def test_server_of_this_folder_is_told_from_another_by_the_current_version(server, answer, current, presence):
     server.answers = [answer]
-    assert look(server.url, "bank") == presence
+    assert look(server.url, "bank", current) == presence
     assert server.asked == ["/v1/models/bank"]
 
 
 def test_nobody_there_is_absent(free_port):
-    assert look(f"http://127.0.0.1:{free_port}", "bank") == "absent"
+    assert look(f"http://127.0.0.1:{free_port}", "bank", 3) == "absent"
 
 
 def test_proxy_for_the_internet_is_not_asked(server, free_port, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", server.url)
     monkeypatch.setenv("ALL_PROXY", server.url)
-    assert look(f"http://127.0.0.1:{free_port}", "bank") == "absent"
+    assert look(f"http://127.0.0.1:{free_port}", "bank", 3) == "absent"
     assert server.asked == []
 
 
@@ -133,5 +162,5 @@ def test_what_does_not_speak_http_is_no_model_server():
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert look(f"http://127.0.0.1:{listener.getsockname()[1]}", "bank") == "absent"
+        assert look(f"http://127.0.0.1:{listener.getsockname()[1]}", "bank", 3) == "absent"
         thread.join()

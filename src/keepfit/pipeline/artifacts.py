@@ -56,8 +56,14 @@ def write_manifest(folder: Path) -> None:
 
 
 def damaged_files(folder: Path) -> list[str]:
-    """The files that the manifest names and that are missing or changed, and those that it does not name."""
-    named: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+    """The files that the manifest names and that are missing or changed, and those that it does not name.
+
+    A manifest that is missing or cannot be read is damaged itself.
+    """
+    try:
+        named: dict[str, str] = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return [MANIFEST]
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     wrong = [name for name, digest in named.items() if name not in there or checksum(folder / name) != digest]
     return sorted([*wrong, *(there - named.keys() - {MANIFEST})])

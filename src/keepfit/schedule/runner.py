@@ -9,7 +9,7 @@ from pathlib import Path
 
 from keepfit.config import ScheduleConfig
 from keepfit.errors import StorageError
-from keepfit.schedule.when import next_time, trigger
+from keepfit.schedule.when import is_missed, next_time, trigger
 from keepfit.storage import make_folder, write_atomically
 
 
@@ -25,9 +25,8 @@ class Runner:
     def start(self, now: datetime) -> bool:
         """Begin at `now`; returns whether a time was missed since the last look."""
         last = self._last_look()
-        due = None if last is None else next_time(self._config, last)
         self._look(now)
-        return due is not None and due <= now
+        return last is not None and is_missed(self._config, last, now)
 
     def is_due(self, now: datetime) -> bool:
         """Whether a time of the schedule went by since it was last due or started; however many, it is due once."""
