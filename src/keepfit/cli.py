@@ -86,7 +86,7 @@ def retrain(
     new_schema: _NewSchema = False,
     config: _Config = None,
 ) -> None:
-    """Train on new data, judge, and promote or reject: one turn of the loop."""
+    """Train on new data, judge, and promote it or not: one turn of the loop."""
     from keepfit.pipeline.run import TRIGGERS, retrain
 
     if trigger not in TRIGGERS:
@@ -94,8 +94,8 @@ def retrain(
     project = _project(config)
     _end_on_sigterm()
     outcome = retrain(project, TRIGGERS[trigger], _console(), os.environ, new_schema=new_schema)
-    if outcome.status == "rejected":
-        sys.exit(exits.REJECTED)
+    if outcome.status != "promoted":
+        sys.exit(exits.INCONCLUSIVE if outcome.status == "inconclusive" else exits.REJECTED)
 
 
 @app.command()

@@ -10,6 +10,7 @@ FAILED = 12
 BUSY = 13
 STORAGE = 14
 PORT_IN_USE = 15
+INCONCLUSIVE = 16
 INTERRUPTED = 130
 
 CODES: dict[type[errors.KeepfitError], int] = {

@@ -18,9 +18,18 @@ from keepfit.errors import StorageError
 from keepfit.storage import make_folder
 
 Kind = Literal[
-    "started", "promoted", "rejected", "staged", "invalid_data", "failed", "interrupted", "rolled_back", "restored"
+    "started",
+    "promoted",
+    "rejected",
+    "inconclusive",
+    "staged",
+    "invalid_data",
+    "failed",
+    "interrupted",
+    "rolled_back",
+    "restored",
 ]
-ENDINGS: tuple[Kind, ...] = ("promoted", "rejected", "staged", "invalid_data", "failed", "interrupted")
+ENDINGS: tuple[Kind, ...] = ("promoted", "rejected", "inconclusive", "staged", "invalid_data", "failed", "interrupted")
 
 _metadata = sa.MetaData()
 _events = sa.Table(

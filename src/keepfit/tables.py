@@ -12,7 +12,14 @@ from rich.table import Table
 from keepfit.data.dataset import Dataset
 from keepfit.ledger import ENDINGS, Event, deployments
 
-_STYLES = {"promoted": "green", "rejected": "red", "invalid_data": "red", "failed": "red", "interrupted": "yellow"}
+_STYLES = {
+    "promoted": "green",
+    "rejected": "red",
+    "inconclusive": "yellow",
+    "invalid_data": "red",
+    "failed": "red",
+    "interrupted": "yellow",
+}
 
 
 def metrics_table(metrics: Mapping[str, Any], folder: Path | None) -> Table:

@@ -15,7 +15,7 @@ from keepfit.data.dataset import prepare
 from keepfit.data.schema import Schema
 from keepfit.pipeline import record
 from keepfit.pipeline.evaluate import evaluate
-from keepfit.pipeline.gate import decide
+from keepfit.pipeline.gate import Evidence, decide
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def reportable(
     its = dataset.schema.target
     predictions = change(answers(its, dataset.holdout.target, noise, random))
     evaluation = evaluate(its, dataset.holdout.target, predictions)
-    verdict = decide(evaluation, settings.gate)
+    verdict = decide(Evidence(evaluation), settings.gate)
     history = curves or {
         "loss": [0.5 * 0.8**epoch + 0.1 for epoch in range(20)],
         **({"accuracy": [0.985 - 0.2 * 0.7**epoch for epoch in range(20)]} if labels else {}),

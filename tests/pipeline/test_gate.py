@@ -10,10 +10,15 @@ from hypothesis import strategies as st
 from keepfit.config import GateConfig
 from keepfit.data.schema import Target
 from keepfit.pipeline.evaluate import Evaluation, evaluate
-from keepfit.pipeline.gate import decide
+from keepfit.pipeline.gate import Evidence
+from keepfit.pipeline.gate import decide as judge
 
 BINARY = Target("y", "binary", ("no", "yes"))
 REGRESSION = Target("y", "regression")
+
+
+def decide(evaluation, rules):
+    return judge(Evidence(evaluation), rules)
 
 
 def classified(correct, rows, trivial_percent=50.0, *, finite=True):
@@ -126,11 +131,10 @@ def test_every_failed_rule_is_in_the_reason():
     verdict = decide(classified(50, 100, 60.0, finite=False), GateConfig())
     assert [rule.passed for rule in verdict.rules] == [False, False, False]
     assert verdict.reason == "; ".join(rule.reason for rule in verdict.rules)
-    assert verdict.to_dict()["rules"][0] == {
-        "rule": "min_accuracy_percent",
-        "passed": False,
-        "reason": verdict.rules[0].reason,
-    }
+    found = verdict.to_dict()["rules"][0]
+    assert (found["rule"], found["outcome"], found["passed"]) == ("min_accuracy_percent", "fail", False)
+    assert (found["value"], found["bound"]) == (50.0, {"value": 97.0, "direction": "at_least"})
+    assert found["interval"]["low"] == 90.0
 
 
 @given(st.integers(1, 5000), st.data(), st.floats(0, 100))

@@ -21,7 +21,7 @@ from keepfit.errors import DataError, DeploymentError, KeepfitError, StorageErro
 from keepfit.ledger import Kind, Ledger, open_ledger
 from keepfit.pipeline import artifacts, environment, record
 from keepfit.pipeline.confirm import Presence, confirm, look
-from keepfit.pipeline.gate import Verdict, decide
+from keepfit.pipeline.gate import Evidence, Verdict, decide
 from keepfit.pipeline.journal import Journal
 from keepfit.pipeline.lock import only_run
 from keepfit.pipeline.notify import Notifier
@@ -44,7 +44,7 @@ _STRANGER_S = 30.0
 class Outcome:
     """How a run ended: `version` is the promoted one, `folder` where the candidate is now."""
 
-    status: Literal["promoted", "rejected", "staged"]
+    status: Literal["promoted", "rejected", "inconclusive", "staged"]
     run: str
     version: int | None
     folder: Path | None
@@ -78,7 +78,7 @@ class _Run:
 def retrain(
     project: Project, trigger: Trigger, console: Console, environ: Mapping[str, str], *, new_schema: bool = False
 ) -> Outcome:
-    """Train, judge, and promote or reject; with `new_schema` the data may differ in form from the served version's.
+    """Train, judge, and promote or not; with `new_schema` the data may differ in form from the served version's.
 
     Raises KeepfitError. Whatever happens, what is served stays served.
     """
@@ -86,7 +86,7 @@ def retrain(
         with _ending_recorded(run):
             dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
             if not verdict.promotes:
-                return _reject(run, candidate, dataset, verdict, metrics)
+                return _set_aside(run, candidate, dataset, verdict, metrics)
             _qualify(run, candidate)
             presence = look(project.serving_url, project.config.model_name, run.versions.current())
             version = _publish(run, candidate, dataset, verdict, metrics)
@@ -175,7 +175,7 @@ def _judged_candidate(run: _Run, *, new_schema: bool) -> tuple[Dataset, "Candida
     seed = secrets.randbelow(2**31) if config.train.seed is None else config.train.seed
     dataset = _dataset(run, seed, None if new_schema else _served_schema(run.versions))
     candidate = _train(run, dataset, seed)
-    verdict = decide(candidate.evaluation, config.gate)
+    verdict = decide(Evidence(candidate.evaluation), config.gate)
     run.journal.say("judged", verdict.reason)
     metrics = record.describe(
         config=config,
@@ -224,14 +224,20 @@ def _train(run: _Run, dataset: Dataset, seed: int) -> "Candidate":
     return candidate
 
 
-def _reject(run: _Run, candidate: "Candidate", dataset: Dataset, verdict: Verdict, metrics: dict[str, Any]) -> Outcome:
+def _set_aside(
+    run: _Run, candidate: "Candidate", dataset: Dataset, verdict: Verdict, metrics: dict[str, Any]
+) -> Outcome:
+    """End with a candidate that is not promoted: rejected, or nobody can tell yet."""
+    ending: Literal["rejected", "inconclusive"] = "rejected" if verdict.decision == "REJECT" else "inconclusive"
     _write_files(candidate, dataset, metrics)
     kept = run.versions.keep_candidate(candidate.folder, run.project.config.retention.candidates)
-    _end(run, "rejected", verdict.reason, details=metrics)
+    _end(run, ending, verdict.reason, details=metrics)
     current = run.versions.current()
     stays = "nothing is served yet" if current is None else f"version {current} stays in service"
-    run.journal.say("REJECTED", f"{verdict.reason}; {stays}", "red")
-    return Outcome("rejected", run.id, None, kept, verdict.reason, metrics)
+    run.journal.say(ending.upper(), f"{verdict.reason}; {stays}", "red" if ending == "rejected" else "yellow")
+    if verdict.change:
+        run.journal.say("to change", verdict.change)
+    return Outcome(ending, run.id, None, kept, verdict.reason, metrics)
 
 
 def _qualify(run: _Run, candidate: "Candidate") -> None:
