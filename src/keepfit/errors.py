@@ -14,6 +14,8 @@ KeepfitError
 ├── UnreachableError        nothing answers where a model server should, or something else does
 └── ServingError            a prediction request could not be answered
     ├── InvalidRequestError      the request is malformed or does not fit the model
+    ├── TooLargeError            a request, or a part of it, is larger than the server takes
+    ├── UnauthenticatedError     the request brings no valid API key
     ├── ModelNotFoundError       no such model, version or label
     ├── UnavailableError         not now: nothing loaded yet, queue full, worker died
     ├── TimedOutError            not answered within its deadline
@@ -76,6 +78,14 @@ class ServingError(KeepfitError):
 
 class InvalidRequestError(ServingError):
     """The request is malformed or does not fit the model's signature."""
+
+
+class TooLargeError(ServingError):
+    """A request, or a part of it, is larger than the server takes."""
+
+
+class UnauthenticatedError(ServingError):
+    """The request brings no valid API key."""
 
 
 class ModelNotFoundError(ServingError):

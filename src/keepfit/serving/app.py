@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from keepfit.errors import InferenceError, InvalidRequestError, ServingError, UnavailableError
+from keepfit.errors import InferenceError, ServingError, TooLargeError, UnavailableError
 from keepfit.metrics import ServingMetrics, gauge
 from keepfit.serving import grpc_api, rest
 from keepfit.serving.grpc_api import GrpcApi, Reply
@@ -137,7 +137,7 @@ class Application:
             if size <= self._options.max_body_bytes:
                 chunks.append(chunk)
         if size > self._options.max_body_bytes:
-            raise InvalidRequestError(f"The body is larger than {self._options.max_body_bytes} bytes")
+            raise TooLargeError(f"The body is larger than {self._options.max_body_bytes} bytes")
         return b"".join(chunks)
 
     def _gauges(self) -> Iterable[Metric]:

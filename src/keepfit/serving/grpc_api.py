@@ -18,6 +18,8 @@ from keepfit.errors import (
     ModelNotFoundError,
     ServingError,
     TimedOutError,
+    TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnimplementedError,
 )
@@ -29,6 +31,8 @@ from keepfit.tensor_proto import from_array, to_array
 
 STATUS_CODES: Mapping[type[ServingError], int] = {
     InvalidRequestError: 3,
+    TooLargeError: 8,
+    UnauthenticatedError: 16,
     TimedOutError: 4,
     ModelNotFoundError: 5,
     UnimplementedError: 12,
@@ -130,7 +134,7 @@ class GrpcApi:
         except (OSError, EOFError, zlib.error) as error:
             raise InvalidRequestError("The message cannot be decompressed") from error
         if len(plain) > self._max_message_bytes:
-            raise InvalidRequestError(f"The message is larger than {self._max_message_bytes} bytes")
+            raise TooLargeError(f"The message is larger than {self._max_message_bytes} bytes")
         return plain
 
     async def _predict(self, request: Message, timeout_s: float) -> Message:

@@ -19,6 +19,8 @@ from keepfit.errors import (
     ModelNotFoundError,
     ServingError,
     TimedOutError,
+    TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnimplementedError,
 )
@@ -30,6 +32,8 @@ from keepfit.serving.status import status_name
 
 STATUS_CODES: Mapping[type[ServingError], int] = {
     InvalidRequestError: 400,
+    TooLargeError: 413,
+    UnauthenticatedError: 401,
     ModelNotFoundError: 404,
     InferenceError: 500,
     UnimplementedError: 501,

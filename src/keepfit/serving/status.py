@@ -11,12 +11,16 @@ from keepfit.errors import (
     KeepfitError,
     ModelNotFoundError,
     TimedOutError,
+    TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnimplementedError,
 )
 
 STATUS_NAMES: Mapping[type[KeepfitError], str] = {
     InvalidRequestError: "INVALID_ARGUMENT",
+    TooLargeError: "RESOURCE_EXHAUSTED",
+    UnauthenticatedError: "UNAUTHENTICATED",
     ModelNotFoundError: "NOT_FOUND",
     InferenceError: "INTERNAL",
     UnimplementedError: "UNIMPLEMENTED",
