@@ -129,7 +129,7 @@ def serve(context: typer.Context, config: _Config = None) -> None:
     from keepfit.serving import command
 
     arguments = list(context.args)
-    if not any(argument.lstrip("-").startswith(("model_base_path", "help")) for argument in arguments):
+    if not any(argument.lstrip("-").startswith(_SERVE_ALONE) for argument in arguments):
         arguments = [*_serving_defaults(_project(config)), *arguments]
     sys.exit(command.main(arguments))
 
@@ -241,6 +241,10 @@ def _end_on_sigterm() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+
+
+_SERVE_ALONE = ("model_base_path", "model_config_file", "version", "help")
+"""Flags of the model server with which it needs no project."""
 
 
 def _serving_defaults(project: "Project") -> list[str]:

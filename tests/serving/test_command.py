@@ -1,5 +1,6 @@
 """The command line: flags, their mistakes, ports, and both fronts."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from keepfit.errors import ConfigError
 from keepfit.serving import command, envoy_front
+from keepfit.serving.flags import BY_NAME, FLAGS
 from keepfit.serving.options import Options, from_environment, to_environment
 
 
@@ -34,20 +36,52 @@ def test_flags_are_taken_in_both_forms(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], False),
+        (["--enable_batching"], True),
+        (["--enable_batching=true"], True),
+        (["--enable_batching", "false"], False),
+        (["--enable_batching", "--model_name=x"], True),
+        (["--enable_batching=false", "--enable_batching"], True),
+    ],
+)
+def test_boolean_flag_alone_means_true(arguments, expected):
+    assert command.parse(["--model_base_path=x", *arguments]).enable_batching is expected
+
+
+def test_numbers_may_be_negative_where_tensorflow_serving_says_so():
+    options = command.parse(
+        ["--model_base_path=x", "--file_system_poll_wait_seconds", "-1", "--load_retry_interval_micros=-1"]
+    )
+    assert (options.file_system_poll_wait_seconds, options.load_retry_interval_micros) == (-1.0, -1)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "--model_base_path is required"),
         (["--model_base_path=x", "--modle_name=y"], "Unknown flag --modle_name; did you mean --model_name?"),
+        (["--model_base_path=x", "--noenable_batching"], "Unknown flag --noenable_batching"),
         (["--model_base_path=x", "--zzz"], "Unknown flag --zzz; --help lists"),
         (["--model_base_path=x", "stray"], "Unknown flag stray"),
         (["--model_base_path"], "expected one argument"),
         (["--model_base_path="], "--model_base_path= is wrong: it takes some text"),
         (["--model_base_path=x", "--port=70000"], "--port=70000 is wrong: it takes a port"),
         (["--model_base_path=x", "--port=0", "--rest_api_port=0"], "nothing would be served"),
+        (["--model_base_path=x", "--port=9", "--rest_api_port=9"], "different ports"),
         (["--model_base_path=x", "--spare_worker=maybe"], "it takes true or false"),
-        (["--model_base_path=x", "--file_system_poll_wait_seconds=nan"], "it takes seconds from"),
+        (["--model_base_path=x", "--enable_batching", "maybe"], "it takes true or false"),
+        (["--model_base_path=x", "--file_system_poll_wait_seconds=nan"], "it takes seconds"),
+        (["--model_base_path=x", "--file_system_poll_wait_seconds=.001"], "it takes seconds"),
         (["--model_base_path=x", "--rest_api_timeout_in_ms=0"], "it takes milliseconds"),
+        (["--model_base_path=x", "--max_num_load_retries=-1"], "a whole number from 0 to 2147483647"),
+        (["--model_base_path=x", "--num_request_iterations_for_warmup=1.5"], "a whole number from"),
+        (["--model_base_path=x", "--per_process_gpu_memory_fraction=2"], "a number from 0 to 1"),
         (["--model_base_path=x", "--front=nginx"], "it takes auto, envoy or hypercorn"),
+        (["--model_base_path=x", "--use_alts_credentials"], "use --ssl_config_file"),
+        (["--model_base_path=x", "--batching_parameters_file=y"], "without setting --enable_batching"),
+        (["--model_base_path=x", "--grpc_max_threads=many"], "--grpc_max_threads=many is wrong"),
     ],
 )
 def test_wrong_flags_are_named(arguments, message):
@@ -56,9 +90,65 @@ def test_wrong_flags_are_named(arguments, message):
     assert message in str(caught.value)
 
 
-def test_every_flag_is_an_option_and_has_help():
-    assert {flag.name for flag in command.FLAGS} <= set(Options.__dataclass_fields__)
-    assert all(flag.help for flag in command.FLAGS)
+def test_every_flag_is_an_option_with_help_or_says_why_it_is_none():
+    options = set(Options.__dataclass_fields__)
+    for flag in FLAGS:
+        assert (flag.name in options and flag.help) or (flag.name not in options and flag.unused), flag.name
+
+
+TENSORFLOW_SERVING_FLAGS = """
+    port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms rest_api_enable_cors_support
+    enable_batching batching_parameters_file model_config_file model_config_file_poll_wait_seconds model_name
+    model_base_path num_load_threads num_unload_threads max_num_load_retries load_retry_interval_micros
+    file_system_poll_wait_seconds flush_filesystem_caches tensorflow_session_parallelism
+    tensorflow_intra_op_parallelism tensorflow_inter_op_parallelism saved_model_tags grpc_channel_arguments
+    grpc_max_threads ssl_config_file monitoring_config_file enable_model_warmup num_request_iterations_for_warmup
+    allow_version_labels_for_unavailable_models enable_grpc_healthcheck_service prefer_tflite_model
+    enable_per_model_batching_parameters tensorflow_session_config_file platform_config_file
+    per_process_gpu_memory_fraction remove_unused_fields_from_bundle_metagraph num_tflite_pools
+    num_tflite_interpreters_per_pool enable_signature_method_name_check xla_cpu_compilation_enabled enable_profiler
+    thread_pool_factory_config_file
+"""
+
+
+@pytest.mark.parametrize("name", re.findall(r"\w+", TENSORFLOW_SERVING_FLAGS))
+def test_tensorflow_servings_flags_are_known(name):
+    assert name in BY_NAME
+
+
+def test_flag_without_meaning_is_accepted_with_one_line(capsys):
+    assert command.main(["--model_base_path=x", "--grpc_max_threads=8", "--port=0", "--rest_api_port=0"]) == 2
+    first, _ = capsys.readouterr().err.splitlines()
+    assert first == "keepfit-model-server: --grpc_max_threads is accepted, but not used: " + (
+        BY_NAME["grpc_max_threads"].unused
+    )
+
+
+def test_version_is_printed_without_anything_else_being_given(capsys):
+    assert command.main(["--version"]) == 0
+    assert re.fullmatch(r"Keepfit ModelServer: \S+\nTensorFlow Library: 2\.\S+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("flag", "more"),
+    [
+        ("model_config_file", []),
+        ("batching_parameters_file", ["--enable_batching"]),
+        ("ssl_config_file", []),
+        ("monitoring_config_file", []),
+        ("tensorflow_session_config_file", []),
+    ],
+)
+def test_bad_text_file_ends_the_start_with_tensorflow_servings_message(tmp_path, capsys, flag, more):
+    file = tmp_path / "file"
+    arguments = ["--model_base_path=x", f"--{flag}={file}", *more]
+    assert command.main(arguments) == 2
+    assert f"Failed to start server. Error: NOT_FOUND: {file}; No such file" in capsys.readouterr().err
+    file.write_text("nonsense: 1")
+    assert command.main(arguments) == 2
+    assert f"Failed to start server. Error: INVALID_ARGUMENT: Invalid protobuf file: '{file}'" in (
+        capsys.readouterr().err
+    )
 
 
 def test_options_survive_the_environment(monkeypatch):

@@ -1,4 +1,4 @@
-"""The protobuf messages of TensorFlow Serving's API and of SavedModel, without importing TensorFlow.
+"""The protobuf messages of TensorFlow Serving's API and files, and of SavedModel, without importing TensorFlow.
 
 Owns a private descriptor pool, so that a process which does import TensorFlow sees no conflict. Its classes are not
 those of the tensorflow packages; pass bytes between the two.
@@ -11,19 +11,36 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
 __all__ = [
+    "BatchingParameters",
+    "ClassificationRequest",
+    "ClassificationResponse",
+    "ConfigProto",
     "DataType",
     "DecodeError",
+    "Example",
+    "ExampleList",
+    "ExampleListWithContext",
     "GetModelMetadataRequest",
     "GetModelMetadataResponse",
     "GetModelStatusRequest",
     "GetModelStatusResponse",
+    "Input",
     "Message",
     "MetaGraphDef",
+    "ModelServerConfig",
     "ModelSpec",
     "ModelVersionStatus",
+    "MonitoringConfig",
+    "MultiInferenceRequest",
+    "MultiInferenceResponse",
     "PredictRequest",
     "PredictResponse",
     "PredictionLog",
+    "RegressionRequest",
+    "RegressionResponse",
+    "ReloadConfigRequest",
+    "ReloadConfigResponse",
+    "SSLConfig",
     "SavedModel",
     "SignatureDefMap",
     "TensorProto",
@@ -80,3 +97,20 @@ GetModelMetadataResponse = message_class("tensorflow.serving.GetModelMetadataRes
 GetModelStatusRequest = message_class("tensorflow.serving.GetModelStatusRequest")
 GetModelStatusResponse = message_class("tensorflow.serving.GetModelStatusResponse")
 ModelVersionStatus = message_class("tensorflow.serving.ModelVersionStatus")
+BatchingParameters = message_class("tensorflow.serving.BatchingParameters")
+ClassificationRequest = message_class("tensorflow.serving.ClassificationRequest")
+ClassificationResponse = message_class("tensorflow.serving.ClassificationResponse")
+Example = message_class("tensorflow.Example")
+ExampleList = message_class("tensorflow.serving.ExampleList")
+ExampleListWithContext = message_class("tensorflow.serving.ExampleListWithContext")
+Input = message_class("tensorflow.serving.Input")
+ModelServerConfig = message_class("tensorflow.serving.ModelServerConfig")
+MonitoringConfig = message_class("tensorflow.serving.MonitoringConfig")
+MultiInferenceRequest = message_class("tensorflow.serving.MultiInferenceRequest")
+MultiInferenceResponse = message_class("tensorflow.serving.MultiInferenceResponse")
+RegressionRequest = message_class("tensorflow.serving.RegressionRequest")
+RegressionResponse = message_class("tensorflow.serving.RegressionResponse")
+ReloadConfigRequest = message_class("tensorflow.serving.ReloadConfigRequest")
+ReloadConfigResponse = message_class("tensorflow.serving.ReloadConfigResponse")
+SSLConfig = message_class("tensorflow.serving.SSLConfig")
+ConfigProto = message_class("tensorflow.ConfigProto")
