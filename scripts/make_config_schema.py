@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -33,6 +34,7 @@ def docs_text() -> str:
     for name, section in _sections(Config).items():
         parts.append(f"## {name}\n\n{(section.__doc__ or '').strip()}\n")
         nested = "".join(_rows(inner, f"{name}.{key}.") for key, inner in _sections(section).items())
+        nested += "".join(_rows(inner, f"{name}.{key}") for key, inner in _collections(section).items())
         parts.append(_TABLE + _rows(section, f"{name}.") + nested)
     return "\n".join(parts)
 
@@ -44,6 +46,16 @@ def _sections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
         for name, field in fields
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
+
+
+def _collections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The sections that stand in lists and by names, under the keys that a reader would write."""
+    found = {}
+    for name, field in model.model_fields.items():
+        for inner in get_args(field.annotation):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                found[f"{name}[]." if get_origin(field.annotation) is list else f"{name}.NAME."] = inner
+    return found
 
 
 def _rows(model: type[BaseModel], prefix: str) -> str:

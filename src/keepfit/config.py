@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+MetricName = Literal["auc", "f1", "precision", "recall", "log_loss", "brier", "ece", "mae", "rmse", "r2"]
+
 MODEL_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
@@ -17,8 +19,88 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=(), allow_inf_nan=False)
 
 
+class MetricConfig(Section):
+    """What one metric has to reach."""
+
+    min: float | None = Field(None, description="Least value; an equal one passes.")
+    max: float | None = Field(None, description="Largest value; an equal one passes.")
+    margin: float | None = Field(
+        None, gt=0, description="Against the served version: how much worse it may be, in the metric's own unit."
+    )
+    threshold: float = Field(
+        0.5, ge=0, le=1, description="f1, precision and recall of two classes: the probability from which on it counts."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.min is None and self.max is None and self.margin is None:
+            raise ValueError("nothing is asked of the metric: give min, max or margin")
+        return self
+
+
+class SliceConfig(Section):
+    """A part of the holdout that is judged by itself: each value of a column, or the rows of one condition."""
+
+    column: str | None = Field(None, description="A column of the source: each of its values is a slice.")
+    where: str | None = Field(
+        None, description='Or a condition in Polars SQL over the source\'s columns, such as "age < 30".'
+    )
+    name: str | None = Field(None, description="How the condition is called; null takes its text.")
+    min_rows: int = Field(
+        50,
+        ge=1,
+        description="With fewer rows a condition is inconclusive; a column's values with fewer are judged together.",
+    )
+    min_accuracy_percent: float | None = Field(
+        None, ge=0, le=100, description="Classification: the slice must not be shown to lie below it."
+    )
+    max_rmse: float | None = Field(None, gt=0, description="Regression: the slice must not be shown to lie above it.")
+    optional: bool = Field(False, description="true: with too few rows it is reported, and not judged.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.column is None) == (self.where is None):
+            raise ValueError("a slice needs either the key 'column' or the key 'where'")
+        return self
+
+
+class ChampionConfig(Section):
+    """How a candidate has to compare with the served version on the same holdout rows."""
+
+    test: Literal["non_inferiority", "superiority", "not_shown_worse", "off"] = Field(
+        "non_inferiority",
+        description="What has to be shown: that it is no worse than the margin, that it is better, or only that "
+        "nothing shows it to be worse, which few rows never do.",
+    )
+    margin_points: float = Field(
+        0.5, gt=0, lt=100, description="Classification: accuracy that a candidate may lose, in percentage points."
+    )
+    margin_percent: float = Field(
+        5.0, gt=0, le=1000, description="Regression: by how much the root mean square error may grow, in percent."
+    )
+    unusable: Literal["inconclusive", "ignore"] = Field(
+        "inconclusive",
+        description="What a served version means that cannot be compared, because it does not load for example; "
+        "ignore judges by the other rules alone.",
+    )
+
+
+class BehaviourConfig(Section):
+    """What a candidate must have in common with the served version, beside being right."""
+
+    max_changed_percent: float | None = Field(
+        30.0, ge=0, le=100, description="Predictions that may change without becoming right; null does not judge it."
+    )
+    max_size_factor: float | None = Field(
+        3.0, gt=0, description="Size on disk, as a multiple of the served version's; null does not judge it."
+    )
+    max_latency_factor: float | None = Field(
+        3.0, gt=0, description="Median time of a single row, as a multiple of it; null does not judge it."
+    )
+
+
 class GateConfig(Section):
-    """When a candidate is good enough to be served."""
+    """When a candidate is good enough to be served. See docs/gate.md."""
 
     min_accuracy_percent: float = Field(
         97.0,
@@ -28,6 +110,27 @@ class GateConfig(Section):
     )
     min_r2: float = Field(
         0.5, le=1, description="Regression: least coefficient of determination on the holdout; an equal one passes."
+    )
+    strict: bool = Field(
+        False, description="true: not the measured value but the lower bound of its interval has to reach the least."
+    )
+    confidence: float = Field(
+        0.95, ge=0.5, lt=1, description="Of each bound that decides: at 0.95 it errs in at most 5 % of all looks."
+    )
+    metrics: dict[MetricName, MetricConfig] = Field(
+        {}, description="Further metrics by name: auc, f1, precision, recall, log_loss, brier, ece, mae, rmse, r2."
+    )
+    slices: list[SliceConfig] = Field([], description="Parts of the holdout that are judged by themselves.")
+    champion: ChampionConfig = ChampionConfig()
+    behaviour: BehaviourConfig = BehaviourConfig()
+    holdout_looks: int | None = Field(
+        None,
+        ge=1,
+        description="Decisions for which the same holdout rows are good before the report warns; null is "
+        "1 / (1 − confidence), the looks after which the union bound promises nothing.",
+    )
+    bootstrap_draws: int = Field(
+        2000, ge=100, le=100_000, description="Resamplings behind the intervals of metrics other than accuracy."
     )
 
 

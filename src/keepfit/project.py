@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
@@ -188,10 +188,17 @@ def _keys_of(parents: list[str]) -> list[str]:
     section: type[BaseModel] = Config
     for parent in parents:
         field = section.model_fields.get(parent)
-        if field is None or not isinstance(field.annotation, type):
-            break
-        section = field.annotation
+        # an index or a name within a list or dictionary of sections
+        section = section if field is None else _section_in(field.annotation) or section
     return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _section_in(annotation: object) -> type[BaseModel] | None:
+    """The section that a field holds, alone, in a list or by names; None if it holds plain values."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
 
 
 def _shown(value: object) -> str:

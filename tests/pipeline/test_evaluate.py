@@ -10,7 +10,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, log_loss, mean_absolute_error, r2_score
 
 from keepfit.data.schema import Target
-from keepfit.pipeline.evaluate import clopper_pearson, evaluate, predicted_classes
+from keepfit.pipeline.evaluate import evaluate, predicted_classes
+from keepfit.pipeline.statistics import clopper_pearson
 
 BINARY = Target("y", "binary", ("no", "yes"))
 THREE = Target("y", "multiclass", ("a", "b", "c"))

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
 from keepfit.data.schema import Target
+from keepfit.pipeline.statistics import clopper_pearson
 
 Array = NDArray[Any]
 
 CONFIDENCE = 0.95
+LEAST_LIKELIHOOD = 1e-7
+"""Where the log loss is cut off: the resolution of the model's float32, as Keras does."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +60,11 @@ def predicted_classes(target: Target, predictions: Array) -> Array:
     return likeliest
 
 
-def clopper_pearson(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The exact two-sided interval of a binomial share (Clopper & Pearson, Biometrika 26, 1934)."""
-    tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
-    high = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
-    return low, high
-
-
 def _classification(target: Target, truth: Array, predictions: Array) -> Evaluation:
     rows, classes = len(truth), len(target.classes)
     guessed = predicted_classes(target, predictions)
     correct = int(np.sum(guessed == truth))
-    low, high = clopper_pearson(correct, rows)
+    low, high = clopper_pearson(correct, rows, CONFIDENCE)
     confusion = np.bincount(truth.astype(np.int64) * classes + guessed, minlength=classes * classes)
     return Evaluation(
         task=target.task,
@@ -91,8 +85,7 @@ def _log_loss(target: Target, truth: Array, predictions: Array) -> float:
         likelihood = np.where(truth == 1, predictions[:, 0], 1 - predictions[:, 0])
     else:
         likelihood = predictions[np.arange(len(truth)), truth]
-    # clipped at the resolution of the model's float32, as Keras does
-    return float(-np.mean(np.log(np.clip(likelihood, 1e-7, 1.0))))
+    return float(-np.mean(np.log(np.clip(likelihood, LEAST_LIKELIHOOD, 1.0))))
 
 
 def _regression(truth: Array, predictions: Array) -> Evaluation:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keepfit.pipeline.evaluate import clopper_pearson
+from keepfit.pipeline.evaluate import CONFIDENCE
 from keepfit.pipeline.report.chart import Array, Chart, Key, Mark, Text, area, columns, dots, line, plane
 from keepfit.pipeline.report.wording import count, share
+from keepfit.pipeline.statistics import clopper_pearson
 
 _MOST_POINTS = 200
 _SQUARE = 330
@@ -120,7 +121,7 @@ def calibration_chart(right: Array, stated: Array, subject: str) -> Chart:
     marks.append(Mark("bar quiet", columns(edges[:-1] + 2, edges[1:] - 2, base - most * rows / rows.max(), base)))
     marks.append(Mark("line one", line(x(100 * means), y(100 * shares))))
     for index, mean, hit in zip(filled, means, shares, strict=True):
-        low, high = clopper_pearson(int(hits[index]), int(rows[index]))
+        low, high = clopper_pearson(int(hits[index]), int(rows[index]), CONFIDENCE)
         at = float(x(100 * mean))
         said = f"stated {share(mean)}, true {share(hit)} ({share(low)} to {share(high)}) of {count(int(rows[index]))}"
         marks.append(Mark("whisker one", line([at, at], y([100 * low, 100 * high]))))
