@@ -31,16 +31,16 @@ def test_synthetic_rows_are_the_same_problem_and_fresh_for_every_seed(tmp_path):
     assert first.train.rows + first.holdout.rows == 10_000
     known = prepare(DataConfig(), tmp_path, 3, first.schema)
     assert known.warnings == first.warnings == ()
-    for class_, sign in ((0, -1), (1, 1)):
+    for class_, distance in ((0, 0.0), (1, 5.0)):
         points = first.train.inputs["features"][first.train.target == class_]
-        assert points.mean(axis=0) == pytest.approx([sign * 2.5 / math.sqrt(2)] * 2, abs=0.06)
+        assert points.mean(axis=0) == pytest.approx([distance / math.sqrt(2)] * 2, abs=0.06)
         assert points.std(axis=0) == pytest.approx([1, 1], abs=0.04)
 
 
 def test_the_best_rule_reaches_the_documented_accuracy_on_synthetic_rows(tmp_path):
     config = DataConfig(synthetic=SyntheticConfig(rows=100_000, class_separation=2.0))
     train = prepare(config, tmp_path, 5, None).train
-    guess = train.inputs["features"].sum(axis=1) > 0
+    guess = train.inputs["features"].sum(axis=1) > math.sqrt(2)
     assert (guess == train.target).mean() == pytest.approx(0.5 * math.erfc(-1 / math.sqrt(2)), abs=0.005)
 
 

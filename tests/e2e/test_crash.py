@@ -81,7 +81,7 @@ class Client(threading.Thread):
         with httpx.Client(timeout=30) as client:
             while not self.stopped.wait(0.005):
                 try:
-                    response = client.post(self._url, json={"instances": [[2.0, 2.0], [-2.0, -2.0]]})
+                    response = client.post(self._url, json={"instances": [[4.0, 4.0], [0.0, 0.0]]})
                     (high,), (low,) = response.json()["predictions"]
                     if not 0 <= low < 0.5 < high <= 1:
                         self.failures.append(response.text)
