@@ -15,6 +15,7 @@ KeepfitError
 └── ServingError            a prediction request could not be answered
     ├── InvalidRequestError      the request is malformed or does not fit the model
     ├── TooLargeError            a request, or a part of it, is larger than the server takes
+    ├── FailedPreconditionError  the request is well formed, but not for what is loaded
     ├── UnauthenticatedError     the request brings no valid API key
     ├── ModelNotFoundError       no such model, version or label
     ├── UnavailableError         not now: nothing loaded yet, queue full, worker died
@@ -82,6 +83,10 @@ class InvalidRequestError(ServingError):
 
 class TooLargeError(ServingError):
     """A request, or a part of it, is larger than the server takes."""
+
+
+class FailedPreconditionError(ServingError):
+    """The request is well formed, but what is loaded does not have what it asks for."""
 
 
 class UnauthenticatedError(ServingError):

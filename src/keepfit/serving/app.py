@@ -3,7 +3,6 @@
 Knows ASGI with its trailers extension, but not which front runs it.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import Any, TypeAlias
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
+from keepfit import protos
 from keepfit.errors import InferenceError, ServingError, TooLargeError, UnavailableError
 from keepfit.metrics import ServingMetrics, gauge
-from keepfit.serving import grpc_api, rest
+from keepfit.serving import config_files, grpc_api, rest
 from keepfit.serving.grpc_api import GrpcApi, Reply
-from keepfit.serving.manager import Manager
+from keepfit.serving.model_config import ModelConfig, models_of
+from keepfit.serving.models import Models
 from keepfit.serving.options import Options
 from keepfit.serving.rest import Response, RestApi
 from keepfit.serving.worker_process import Launch, Workers
@@ -45,29 +46,26 @@ class Application:
         self._metrics = ServingMetrics(registry, self._gauges)
         launch = Launch(options.python, options.worker_environment, options.spare_worker)
         self._workers = Workers(launch)
-        self.manager = Manager(
-            options.model_name,
-            Path(options.model_base_path),
-            options.file_system_poll_wait_seconds,
+        self.models = Models(
+            _configs(options),
             self._workers,
-            lambda version, rows: self._metrics.observe_batch(options.model_name, str(version), rows),
+            lambda model, version, rows: self._metrics.observe_batch(model, str(version), rows),
+            poll_s=options.file_system_poll_wait_seconds,
+            allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
         )
-        self._rest = RestApi(self.manager, self._metrics, registry, options.rest_api_timeout_in_ms / 1000)
-        self._grpc = GrpcApi(self.manager, self._metrics, options.max_body_bytes)
-        self._polling: asyncio.Task[None] | None = None
+        self._rest = RestApi(self.models, self._metrics, registry, options.rest_api_timeout_in_ms / 1000)
+        self._grpc = GrpcApi(self.models, self._metrics, options.max_body_bytes)
         self.in_flight = 0
         self.draining = False
 
     async def start(self) -> None:
-        """Start the first worker and the watch over the base path."""
+        """Start the first worker and the watch over the models."""
         self._workers.start()
-        self._polling = asyncio.get_running_loop().create_task(self.manager.run())
+        self.models.start()
 
     async def stop(self) -> None:
         """End the watch and all workers."""
-        if self._polling is not None:
-            self._polling.cancel()
-        await self.manager.stop()
+        await self.models.stop()
         self._workers.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,19 +139,28 @@ class Application:
         return b"".join(chunks)
 
     def _gauges(self) -> Iterable[Metric]:
-        model = self._options.model_name
         yield gauge(
             "keepfit_version_available",
             "1 for each version that answers requests.",
             ("model", "version"),
-            {(model, str(version)): 1 for version in self.manager.available},
+            {(manager.model, str(version)): 1 for manager in self.models for version in manager.available},
         )
         yield gauge(
             "keepfit_worker_restarts",
             "How often the process of a version died and was started again.",
             ("model", "version"),
-            {(model, str(version)): count for version, count in self.manager.restarts.items()},
+            {
+                (manager.model, str(version)): count
+                for manager in self.models
+                for version, count in manager.restarts.items()
+            },
         )
+
+
+def _configs(options: Options) -> tuple[ModelConfig, ...]:
+    if options.model_config_file:
+        return models_of(config_files.read(options.model_config_file, protos.ModelServerConfig))
+    return (ModelConfig(options.model_name, Path(options.model_base_path)),)
 
 
 async def _send_response(response: Response, send: Send, *, with_body: bool) -> None:

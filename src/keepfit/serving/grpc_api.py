@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from keepfit import protos
 from keepfit.errors import (
+    FailedPreconditionError,
     InferenceError,
     InvalidRequestError,
     ModelNotFoundError,
@@ -25,12 +26,13 @@ from keepfit.errors import (
 )
 from keepfit.metrics import ServingMetrics
 from keepfit.serving.inference import predict, signature_of
-from keepfit.serving.manager import Manager
+from keepfit.serving.models import Models
 from keepfit.serving.status import status_name
 from keepfit.tensor_proto import from_array, to_array
 
 STATUS_CODES: Mapping[type[ServingError], int] = {
     InvalidRequestError: 3,
+    FailedPreconditionError: 9,
     TooLargeError: 8,
     UnauthenticatedError: 16,
     TimedOutError: 4,
@@ -71,8 +73,8 @@ class Reply:
 class GrpcApi:
     """Answers whole unary calls."""
 
-    def __init__(self, manager: Manager, metrics: ServingMetrics, max_message_bytes: int) -> None:
-        self._manager = manager
+    def __init__(self, models: Models, metrics: ServingMetrics, max_message_bytes: int) -> None:
+        self._models = models
         self._metrics = metrics
         self._max_message_bytes = max_message_bytes
         self._calls: dict[str, tuple[Message, Callable[[Message, float], Coroutine[Any, Any, Message]]]] = {
@@ -106,10 +108,10 @@ class GrpcApi:
             self._observe(path, request, version, status, time.perf_counter() - started)
 
     def _observe(self, path: str, request: Message, version: str, status: str, seconds: float) -> None:
-        if request is not None and request.model_spec.name == self._manager.model:
+        if request is not None and request.model_spec.name in self._models:
             call = path.rpartition("/")[2]
             name = "predict" if call == "Predict" else call
-            self._metrics.observe_request(self._manager.model, version, "GRPC", name, status, seconds)
+            self._metrics.observe_request(request.model_spec.name, version, "GRPC", name, status, seconds)
 
     def _decode(self, message_class: Message, headers: Mapping[bytes, bytes], body: bytes) -> Message:
         if len(body) < _PREFIX.size:
@@ -138,7 +140,7 @@ class GrpcApi:
         return plain
 
     async def _predict(self, request: Message, timeout_s: float) -> Message:
-        servable = self._manager.find(*_model_of(request))
+        servable = self._models.find(*_model_of(request))
         signature = signature_of(servable, request.model_spec.signature_name)
         inputs = {name: to_array(name, tensor) for name, tensor in request.inputs.items()}
         prediction = await predict(servable, signature, inputs, timeout_s, request.output_filter)
@@ -157,7 +159,7 @@ class GrpcApi:
         for field in request.metadata_field:
             if field != "signature_def":
                 raise InvalidRequestError(f"Metadata field {field} is not supported")
-        servable = self._manager.find(*_model_of(request))
+        servable = self._models.find(*_model_of(request))
         response = protos.GetModelMetadataResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.version.value = servable.version
@@ -167,7 +169,7 @@ class GrpcApi:
     async def _get_model_status(self, request: Message, timeout_s: float) -> Message:
         del timeout_s
         response = protos.GetModelStatusResponse()
-        for status in self._manager.status(*_model_of(request)):
+        for status in self._models.status(*_model_of(request)):
             entry = response.model_version_status.add(version=status.version)
             entry.state = protos.ModelVersionStatus.State.Value(status.state.value)
             if status.error is not None:
@@ -182,13 +184,13 @@ def error_reply(error: ServingError) -> Reply:
     return Reply(b"", status, str(error))
 
 
-def _model_of(request: Message) -> tuple[str, int | None]:
+def _model_of(request: Message) -> tuple[str, int | None, str]:
+    """Return name, version and label of a request, as Models.find takes them."""
     if not request.HasField("model_spec"):
         raise InvalidRequestError("Missing ModelSpec")
     specification = request.model_spec
-    if specification.version_label:
-        raise InvalidRequestError(f"Unrecognized servable version label: {specification.version_label}")
-    return specification.name, specification.version.value if specification.HasField("version") else None
+    version = specification.version.value if specification.HasField("version") else None
+    return specification.name, version, specification.version_label
 
 
 def _timeout_s(headers: Mapping[bytes, bytes]) -> float:

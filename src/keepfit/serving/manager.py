@@ -1,4 +1,4 @@
-"""Owns the versions of the models: watches the base path, loads and unloads as the policy says, and hands them out.
+"""Owns the versions of one model: watches its base path, loads and unloads as its policy says, and hands them out.
 
 Knows nothing of HTTP or gRPC. All of it runs on one event loop; only the disk is read in a thread.
 """
@@ -9,8 +9,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
-from keepfit.errors import KeepfitError, ModelNotFoundError
+from keepfit.errors import KeepfitError
 from keepfit.serving import policy, source
+from keepfit.serving.model_config import ModelConfig
 from keepfit.serving.policy import State
 from keepfit.serving.servable import Servable
 from keepfit.serving.worker_process import Workers
@@ -34,15 +35,10 @@ class Manager:
     """The versions of one model under one base path."""
 
     def __init__(
-        self,
-        model: str,
-        base_path: Path,
-        poll_s: float,
-        workers: Workers,
-        note_batch: Callable[[int, int], None],
+        self, config: ModelConfig, poll_s: float, workers: Workers, note_batch: Callable[[int, int], None]
     ) -> None:
-        self.model = model
-        self._base_path = base_path
+        self.model = config.name
+        self.config = config
         self._poll_s = poll_s
         self._workers = workers
         self._note_batch = note_batch
@@ -56,6 +52,7 @@ class Manager:
         self._latest: Servable | None = None
         self._complaint = ""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.Task[None] | None = None
         self._stopping = False
 
     @property
@@ -68,25 +65,27 @@ class Manager:
         """How often the worker of each version was restarted."""
         return {version: servable.restarts for version, servable in self._servables.items()}
 
-    def find(self, model: str, version: int | None = None) -> Servable:
-        """Return the version asked for, or the latest available one; raises ModelNotFoundError."""
-        if model == self.model:
-            servable = self._latest if version is None else self._servables.get(version)
-            if servable is not None and servable.state is State.AVAILABLE:
-                return servable
-        request = f"Latest({model})" if version is None else f"Specific({model}, {version})"
-        raise ModelNotFoundError(f"Servable not found for request: {request}")
+    def find(self, version: int | None = None) -> Servable | None:
+        """Return the version asked for, or the latest available one; None if it cannot be asked now."""
+        servable = self._latest if version is None else self._servables.get(version)
+        return servable if servable is not None and servable.state is State.AVAILABLE else None
 
-    def status(self, model: str, version: int | None = None) -> list[VersionStatus]:
-        """Return the state of one version or of all, highest first; raises ModelNotFoundError."""
-        servables = self._servables if model == self.model else {}
-        chosen = [servables[number] for number in sorted(servables, reverse=True) if version in (None, number)]
-        if not chosen:
-            what = "any versions" if version is None else f"version {version}"
-            raise ModelNotFoundError(f"Could not find {what} of model {model}")
-        return [VersionStatus(servable.version, servable.state, servable.error) for servable in chosen]
+    def statuses(self) -> list[VersionStatus]:
+        """Return the state of every version, highest first."""
+        servables = [self._servables[number] for number in sorted(self._servables, reverse=True)]
+        return [VersionStatus(servable.version, servable.state, servable.error) for servable in servables]
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        """Begin to watch the base path."""
+        self._watch = asyncio.get_running_loop().create_task(self._run())
+
+    def configure(self, config: ModelConfig) -> None:
+        """Go by another base path, policy or labels from now on."""
+        self.config = config
+        if not self._stopping:
+            self._start(self.poll())
+
+    async def _run(self) -> None:
         """Look at the base path again and again, until cancelled."""
         while True:
             await self.poll()
@@ -95,12 +94,12 @@ class Manager:
     async def poll(self) -> None:
         """Look at the base path once, and start what is to be done."""
         try:
-            self._on_disk = await asyncio.to_thread(source.versions_in, self._base_path)
+            self._on_disk = await asyncio.to_thread(source.versions_in, self.config.base_path)
         except OSError as error:
-            self._complain(f"The base path {self._base_path} cannot be listed: {error.strerror}")
+            self._complain(f"The base path {self.config.base_path} cannot be listed: {error.strerror}")
             return
         if not self._on_disk:
-            self._complain(f"No versions of {self.model} under the base path {self._base_path}")
+            self._complain(f"No versions of {self.model} under the base path {self.config.base_path}")
         else:
             self._complaint = ""
         await self._forgive_changed()
@@ -109,6 +108,8 @@ class Manager:
     async def stop(self) -> None:
         """End everything: requests in flight get an answer first if they are quick."""
         self._stopping = True
+        if self._watch is not None:
+            self._watch.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -138,7 +139,7 @@ class Manager:
         if self._stopping:
             return
         states = {version: servable.state for version, servable in self._servables.items()}
-        plan = policy.plan(frozenset(self._on_disk), states, frozenset(self._failed))
+        plan = policy.plan(self.config.policy, frozenset(self._on_disk), states, frozenset(self._failed))
         for version in plan.load:
             servable = self._new_servable(version, self._on_disk[version])
             self._servables[version] = servable

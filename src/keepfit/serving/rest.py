@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from keepfit.errors import (
+    FailedPreconditionError,
     InferenceError,
     InvalidRequestError,
     ModelNotFoundError,
@@ -27,11 +28,13 @@ from keepfit.errors import (
 from keepfit.metrics import ServingMetrics
 from keepfit.serving import json_predict
 from keepfit.serving.inference import predict, signature_of
-from keepfit.serving.manager import Manager, VersionStatus
+from keepfit.serving.manager import VersionStatus
+from keepfit.serving.models import Models
 from keepfit.serving.status import status_name
 
 STATUS_CODES: Mapping[type[ServingError], int] = {
     InvalidRequestError: 400,
+    FailedPreconditionError: 412,
     TooLargeError: 413,
     UnauthenticatedError: 401,
     ModelNotFoundError: 404,
@@ -62,10 +65,8 @@ class Response:
 class RestApi:
     """Answers whole requests."""
 
-    def __init__(
-        self, manager: Manager, metrics: ServingMetrics, registry: CollectorRegistry, timeout_s: float
-    ) -> None:
-        self._manager = manager
+    def __init__(self, models: Models, metrics: ServingMetrics, registry: CollectorRegistry, timeout_s: float) -> None:
+        self._models = models
         self._metrics = metrics
         self._registry = registry
         self._timeout_s = timeout_s
@@ -84,11 +85,10 @@ class RestApi:
         started = time.perf_counter()
         model, call, version, status = match["model"], match["call"].lower(), "", "OK"
         try:
-            number = _version(match)
             if call != "predict":
                 raise UnimplementedError(f"The call {call!r} is not available yet")
             document = json_predict.parse(body)
-            servable = self._manager.find(model, number)
+            servable = self._models.find(*_model_of(match))
             version = str(servable.version)
             signature = signature_of(servable, json_predict.signature_name(document))
             inputs, layout = json_predict.read(document, signature, body)
@@ -98,7 +98,7 @@ class RestApi:
             status = status_name(error)
             return error_response(error)
         finally:
-            if model == self._manager.model:
+            if model in self._models:
                 self._metrics.observe_request(model, version, "REST", call, status, time.perf_counter() - started)
 
     def _resource(self, method: str, path: str) -> Response:
@@ -110,35 +110,36 @@ class RestApi:
         match = _RESOURCE.fullmatch(path) if method == "GET" else None
         if match is not None:
             if match["resource"] is None:
-                return self._status(match["model"], _version(match))
-            return self._metadata(match["model"], _version(match))
+                return self._status(match)
+            return self._metadata(match)
         if path.lower().startswith("/v1/"):
             if method == "GET" and path.lower() == "/v1/models":
                 raise InvalidRequestError("Missing model name in request.")
             raise InvalidRequestError(f"Malformed request: {method} {path}")
         raise ModelNotFoundError(f"There is nothing at {path}")
 
-    def _status(self, model: str, version: int | None) -> Response:
-        statuses = self._manager.status(model, version)
+    def _status(self, match: re.Match[str]) -> Response:
+        statuses = self._models.status(*_model_of(match))
         return Response(200, _pretty({"model_version_status": [_status_entry(status) for status in statuses]}))
 
-    def _metadata(self, model: str, version: int | None) -> Response:
-        servable = self._manager.find(model, version)
+    def _metadata(self, match: re.Match[str]) -> Response:
+        servable = self._models.find(*_model_of(match))
         signature_map = MessageToDict(
             servable.contents.signature_map,
             preserving_proto_field_name=True,
             always_print_fields_with_no_presence=True,
         )
-        specification = {"name": model, "signature_name": "", "version": str(servable.version)}
+        specification = {"name": servable.model, "signature_name": "", "version": str(servable.version)}
         return Response(200, _pretty({"model_spec": specification, "metadata": {"signature_def": signature_map}}))
 
     def _health(self) -> Response:
         return Response(200, b'{"status":"alive"}')
 
     def _readiness(self) -> Response:
-        if self._manager.available:
+        unready = self._models.unready
+        if not unready:
             return Response(200, b'{"status":"ready"}')
-        return error_response(UnavailableError(f"No version of {self._manager.model} is available yet"))
+        return error_response(UnavailableError(f"No version of {', '.join(unready)} is available yet"))
 
     def _prometheus(self) -> Response:
         return Response(200, generate_latest(self._registry), CONTENT_TYPE_LATEST)
@@ -166,9 +167,12 @@ def _error_body(message: str) -> bytes:
     return json.dumps({"error": message}).encode()
 
 
+def _model_of(match: re.Match[str]) -> tuple[str, int | None, str]:
+    """Return name, version and label of a path, as Models.find takes them."""
+    return match["model"], _version(match), match["label"] or ""
+
+
 def _version(match: re.Match[str]) -> int | None:
-    if match["label"] is not None:
-        raise InvalidRequestError(f"Unrecognized servable version label: {match['label']}")
     digits = match["version"]
     if digits is None:
         return None

@@ -6,6 +6,7 @@ Knows no transport.
 from collections.abc import Mapping
 
 from keepfit.errors import (
+    FailedPreconditionError,
     InferenceError,
     InvalidRequestError,
     KeepfitError,
@@ -19,6 +20,7 @@ from keepfit.errors import (
 
 STATUS_NAMES: Mapping[type[KeepfitError], str] = {
     InvalidRequestError: "INVALID_ARGUMENT",
+    FailedPreconditionError: "FAILED_PRECONDITION",
     TooLargeError: "RESOURCE_EXHAUSTED",
     UnauthenticatedError: "UNAUTHENTICATED",
     ModelNotFoundError: "NOT_FOUND",
