@@ -94,7 +94,7 @@ def test_hostile_column_names_become_different_identifiers():
     assert all(name.isidentifier() and name.isascii() for name in names)
     assert len(set(names)) == len(columns)
     assert names[:5] == ["a_b", "a_b_2", "a_b_3", "column__", "column_"]
-    assert {"column_1st", "column_class", "column_self", "column_None", "inputs"} <= set(names)
+    assert {"column_1st", "column_class", "column_self", "none", "inputs"} <= set(names)
 
 
 def test_hostile_column_names_can_be_trained_and_predicted(tmp_path, caplog):

@@ -336,10 +336,10 @@ def test_version_that_the_server_cannot_load_is_taken_back(promoted):
     )
     assert promoted.visible() == [1]
     assert (promoted.models / ".retired" / "2").is_dir()
-    assert [event.kind for event in events(promoted)][2:] == ["started", "promoted", "rolled_back", "failed"]
+    assert [event.kind for event in events(promoted)][2:] == ["started", "promoted", "rolled_back"]
     served = json.loads(promoted.run("history", "--json").stdout)["served"]
     assert [deployment["version"] for deployment in served] == [1, 2, 1]
-    assert promoted.decisions()[-1]["verdict"] == "failed"
+    assert promoted.decisions()[-1]["verdict"] == "rolled_back"
 
 
 def test_notification_that_fails_does_not_fail_the_run(promoted):
