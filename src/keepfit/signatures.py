@@ -11,6 +11,8 @@ from typing import Any
 from keepfit import protos
 from keepfit.errors import ModelLoadError
 
+DEFAULT_SIGNATURE = "serving_default"
+"""What is asked when a request names no signature."""
 INIT_SIGNATURE = "__saved_model_init_op"
 """A bookkeeping entry of TF2's exports, not something to call."""
 
