@@ -9,7 +9,7 @@ import pytest
 
 from keepfit.client import AsyncClient, Client
 
-from ..serving.conftest import models, prepared, serve, shared
+from ..serving.conftest import models, prepared, serve, shared  # noqa: TID252 - tests are no installed package
 
 __all__ = ["models", "prepared", "serve", "shared"]
 

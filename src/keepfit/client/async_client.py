@@ -37,13 +37,7 @@ class AsyncTransport(Protocol):
 
 
 class AsyncClient:
-    """Speaks to one model of one server, Keepfit's or TensorFlow Serving itself. Threads may share it.
-
-    `address` is host:8501 or http(s):// for REST, grpc(s)://host:8500 or unix:/path for gRPC. Every call takes
-    `timeout_s`, the time for its whole answer, retries included; without it the client's own counts. Calls raise
-    errors of keepfit.errors: UnreachableError, TimedOutError, UnavailableError, NotPermittedError, ModelNotFoundError,
-    InvalidRequestError, UnimplementedError and InferenceError; a wrong address or file is a ConfigError.
-    """
+    """Client for asyncio, with the same parameters and errors. Tasks may share it, in the loop that calls it first."""
 
     def __init__(
         self,

@@ -12,6 +12,8 @@ from keepfit.errors import (
     KeepfitError,
     ModelNotFoundError,
     TimedOutError,
+    TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnimplementedError,
     UnreachableError,
@@ -39,7 +41,9 @@ class Codes(NamedTuple):
 
 
 CODES: Mapping[type[KeepfitError], Codes] = {
-    InvalidRequestError: Codes((400, 413, 414, 431), ("INVALID_ARGUMENT", "OUT_OF_RANGE")),
+    InvalidRequestError: Codes((400,), ("INVALID_ARGUMENT", "OUT_OF_RANGE")),
+    TooLargeError: Codes((413, 414, 431), ()),
+    UnauthenticatedError: Codes((401, 403), ("UNAUTHENTICATED", "PERMISSION_DENIED")),
     ModelNotFoundError: Codes((404,), ("NOT_FOUND",)),
     UnavailableError: Codes((412, 429, 503), ("FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", "UNAVAILABLE")),
     TimedOutError: Codes((408, 504), ("DEADLINE_EXCEEDED",)),

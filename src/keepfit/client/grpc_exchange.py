@@ -11,7 +11,7 @@ from keepfit.client.deadline import Deadline
 from keepfit.client.failures import Again, Failed, Server, of_grpc
 from keepfit.client.options import COMPRESS_FROM_BYTES, Options, Tls
 from keepfit.client.values import Request
-from keepfit.errors import ConfigError, InvalidRequestError
+from keepfit.errors import ConfigError, TooLargeError
 
 _PUSHBACK = "grpc-retry-pushback-ms"
 # gRPC's library reports what happened on this side with the same codes as a server does; only the words differ.
@@ -27,7 +27,7 @@ _LOST: Mapping[str, Again] = {
     "goaway": "sent",
     "stream removed": "sent",
 }
-_TOO_LARGE = "received message larger than max"
+_TOO_LARGE = "larger than"
 _TOO_LARGE_HERE = "client: received message larger than max"
 _NEARLY_S = 0.01
 """gRPC's own clock may be that much ahead of ours when it says that the time is up."""
@@ -82,7 +82,7 @@ class GrpcExchange:
                 return Failed(self._server.late(deadline.timeout_s))
             case "RESOURCE_EXHAUSTED" if _TOO_LARGE in words:
                 is_here = _TOO_LARGE_HERE in words
-                return Failed(self._server.too_large(self._limit) if is_here else InvalidRequestError(details))
+                return Failed(self._server.too_large(self._limit) if is_here else TooLargeError(details))
         return None
 
 
