@@ -1,4 +1,7 @@
-"""Projects as users have them: small, fast to train, and run through the command line in processes of their own."""
+"""Projects as users have them: small, fast to train, and run through the command line in processes of their own.
+
+And a real PostgreSQL for those who record there.
+"""
 
 import json
 import os
@@ -6,10 +9,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 SMALL = {
@@ -143,3 +148,75 @@ def _is_available(url):
         return '"AVAILABLE"' in httpx.get(url, timeout=5).text
     except httpx.HTTPError:
         return False
+
+
+class Postgres:
+    """A PostgreSQL server on a free port, run by a user without privileges, with a password."""
+
+    def __init__(self, programs, folder):
+        self._programs = programs
+        self._folder = folder
+        self._databases = 0
+        self._as = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
+        if self._as:
+            shutil.chown(folder, "postgres", "postgres")
+        self.port = _free_port()
+        password = folder / "password"
+        password.write_text("s3cret")
+        self._run(
+            *("initdb", "--no-sync", "--auth=scram-sha-256", "--username=keepfit", f"--pwfile={password}"),
+            *("--encoding=UTF8", "--no-locale", f"--pgdata={folder / 'data'}"),
+        )
+        with (folder / "data" / "postgresql.conf").open("a") as file:
+            file.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nfsync = off\n")
+            file.write(f"unix_socket_directories = '{folder}'\n")
+        self.start()
+
+    def new_database(self):
+        """The URL of an empty database, with the password as a variable."""
+        self._databases += 1
+        name = f"ledger_{self._databases}"
+        server = self._url("postgres", "s3cret")
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self._url(name, "${KEEPFIT_TEST_PASSWORD}")
+
+    def start(self):
+        """Returns when it takes connections."""
+        self._run("pg_ctl", "start", "-w", "-t", "60", "-D", self._folder / "data", "-l", self._folder / "log")
+
+    def stop(self):
+        """End it at once, in the middle of whatever it does."""
+        self._run("pg_ctl", "stop", "-m", "immediate", "-w", "-D", self._folder / "data")
+
+    def _url(self, database, password):
+        return f"postgresql://keepfit:{password}@127.0.0.1:{self.port}/{database}"
+
+    def _run(self, program, *arguments):
+        command = [str(self._programs / program), *map(str, arguments)]
+        done = subprocess.run(
+            command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, **self._as
+        )
+        log = self._folder / "log"
+        assert done.returncode == 0, f"{program}: {log.read_text() if log.exists() else done.returncode}"
+
+
+@pytest.fixture(scope="session")
+def _postgres_server():
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres")) or [Path(shutil.which("postgres") or "")]
+    if not found[-1].is_file():
+        if os.environ.get("KEEPFIT_REQUIRE_POSTGRES") == "1":
+            pytest.fail("PostgreSQL is required by KEEPFIT_REQUIRE_POSTGRES=1, but not installed")
+        pytest.skip("PostgreSQL is not installed")
+    # not below pytest's folders, which only their owner may enter; short, for the socket's path
+    with tempfile.TemporaryDirectory(prefix="keepfit-postgres-") as folder:
+        server = Postgres(found[-1].parent, Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def postgres(_postgres_server, monkeypatch):
+    """A running PostgreSQL; its password is in the environment."""
+    monkeypatch.setenv("KEEPFIT_TEST_PASSWORD", "s3cret")
+    return _postgres_server

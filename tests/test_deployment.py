@@ -8,7 +8,7 @@ from rich.console import Console
 
 from keepfit import deployment
 from keepfit.errors import StorageError, VersionNotFoundError
-from keepfit.ledger import open_ledger
+from keepfit.ledger import LedgerPlace, mend, open_ledger
 from keepfit.pipeline import artifacts
 from keepfit.project import load
 from keepfit.versions import Versions
@@ -98,4 +98,8 @@ def test_rollback_works_although_the_ledger_is_broken(project, console):
     deployment.roll_back(project, 1, "x", console, {})
     assert Versions(project.models_dir).numbers() == [1]
     assert "note: the ledger " in console.file.getvalue()
+    assert "waits in a file" in console.file.getvalue()
     assert "verdict=rolled_back" in project.notifications_path.read_text()
+    mend(LedgerPlace.of(project))
+    with open_ledger(project.ledger_path) as ledger:
+        assert [(event.kind, event.version) for event in ledger.events()] == [("rolled_back", 1)]

@@ -199,11 +199,11 @@ def history(
     config: _Config = None,
 ) -> None:
     """Show what was served when and why, and how every run ended."""
-    from keepfit.ledger import open_ledger
+    from keepfit.ledger import LedgerPlace, open_ledger
     from keepfit.tables import history_json, history_tables
 
     project = _project(config)
-    with open_ledger(project.ledger_path) as ledger:
+    with open_ledger(LedgerPlace.of(project)) as ledger:
         events = ledger.events()
     if as_json:
         typer.echo(json.dumps(history_json(events), indent=2, ensure_ascii=False))

@@ -3,6 +3,7 @@
 Knows nothing of files, of the environment, or of what the values are used for; `project.py` reads them.
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -253,6 +254,24 @@ class FrontendConfig(Section):
     timeout_s: float = Field(10.0, gt=0, description="How long a prediction may take before it is a 504.")
 
 
+class LedgerConfig(Section):
+    """Where runs, verdicts and deployments are recorded."""
+
+    url: str | None = Field(
+        None,
+        description="PostgreSQL: postgresql://user:${PASSWORD}@host/database, where ${NAME} is replaced by the "
+        "environment variable NAME; null is SQLite in state/ledger.sqlite3. Needs the extra postgres.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _postgresql_without_a_secret(cls, url: str | None) -> str | None:
+        # never shown: it may hold what it should not
+        if url is not None and not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("expected a URL of the form postgresql://user:${PASSWORD}@host/database")
+        return _without_a_literal_password(url)
+
+
 class RetentionConfig(Section):
     """What is kept on disk."""
 
@@ -260,6 +279,13 @@ class RetentionConfig(Section):
         5, ge=2, description="Versions under models/; the served one and its predecessor always stay."
     )
     candidates: int = Field(3, ge=0, description="Candidates that were not promoted, with their reports.")
+
+
+def _without_a_literal_password(url: str | None) -> str | None:
+    """Raise ValueError if a secret stands in the URL where ${NAME} should."""
+    if url and re.search(r"//[^/@]*:(?!\$\{\w+\}@)[^/@]*@|[?&](?:password|token)=(?!\$\{)", url):
+        raise ValueError("a password stands in it: write ${NAME} in its place, and set the environment variable NAME")
+    return url
 
 
 def _as_model_section(value: object) -> object:
@@ -281,6 +307,7 @@ class Config(Section):
     notifications: NotificationsConfig = NotificationsConfig()
     serving: ServingConfig = ServingConfig()
     frontend: FrontendConfig = FrontendConfig()
+    ledger: LedgerConfig = LedgerConfig()
     retention: RetentionConfig = RetentionConfig()
     models_dir: str = Field("models", min_length=1, description="Where the versions are, relative to config.json.")
     tf_cpp_min_log_level: int = Field(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from keepfit.errors import StorageError
-from keepfit.ledger import Kind, open_ledger
+from keepfit.ledger import Kind, LedgerPlace, record
 from keepfit.pipeline import artifacts
 from keepfit.pipeline.confirm import confirm, look
 from keepfit.pipeline.notify import Notifier
@@ -59,13 +59,9 @@ def _finish(
     was_served: bool,
 ) -> None:
     """Record, announce and confirm what was done; trouble here is told, for it is done already."""
-    problems = []
-    try:
-        with open_ledger(project.ledger_path) as ledger:
-            ledger.append(kind, text, version=version)
-    except StorageError as error:
-        problems.append(str(error))
+    trouble = record(LedgerPlace.of(project), kind, text, version=version)
     notifier = Notifier(project.notifications_path, project.config.notifications.urls, environ)
+    problems = [trouble] if trouble else []
     problems += notifier.announce("-", version, kind, text, project.config.model_name)
     console.print(text, highlight=False, markup=False)
     if was_served:

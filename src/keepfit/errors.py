@@ -8,7 +8,8 @@ KeepfitError
 ├── QualificationError      a candidate does not load, or predicts something else, in a fresh process
 ├── DeploymentError         the running model server could not take the new version
 ├── VersionNotFoundError    a version directory that somebody named is not there
-├── StorageError            a folder cannot be written: full, read-only, not permitted
+├── StorageError            a folder cannot be written: full, read-only, not permitted; the ledger cannot be used
+│   └── DamagedLedgerError       the ledger's file is no whole database any more
 ├── BusyError               another run holds the lock
 ├── PortInUseError          an address that should be listened on is taken
 ├── UnreachableError        nothing answers where a model server should, or something else does
@@ -58,7 +59,11 @@ class VersionNotFoundError(KeepfitError):
 
 
 class StorageError(KeepfitError):
-    """A folder cannot be written: full, read-only, not permitted."""
+    """A folder cannot be written: full, read-only, not permitted; or the ledger cannot be used."""
+
+
+class DamagedLedgerError(StorageError):
+    """The ledger's file is no whole database any more."""
 
 
 class BusyError(KeepfitError):

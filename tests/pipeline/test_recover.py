@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
 from keepfit.errors import BusyError, StorageError
-from keepfit.ledger import open_ledger
+from keepfit.ledger import Event, open_ledger
 from keepfit.pipeline.lock import only_run
 from keepfit.pipeline.recover import recover
 from keepfit.versions import Versions
@@ -124,6 +125,44 @@ def test_version_that_somebody_else_put_there_is_recorded_as_well(versions, ledg
     recover(versions, ledger)
     (event,) = ledger.events()
     assert (event.version, event.reason) == (number, "found in the models folder (recorded afterwards)")
+
+
+def test_lost_ledger_is_rebuilt_with_what_was_taken_back_and_what_was_not_promoted(versions, ledger):
+    for day in (1, 2, 3):
+        publish(versions, {**METRICS, "run": f"run-{day}", "created_at": f"2026-03-0{day}T02:00:00+00:00"})
+    versions.retire(2)
+    for name, decision in (("run-4", "REJECT"), ("run-5", "INCONCLUSIVE"), ("run-6", "PROMOTE")):
+        staged = versions.stage(name)
+        metrics = {
+            "created_at": f"2026-03-0{name[-1]}T02:00:00+00:00",
+            "verdict": {"decision": decision, "reason": "r"},
+        }
+        (staged / "metrics.json").write_text(json.dumps(metrics))
+        versions.keep_candidate(staged, 3)
+    recover(versions, ledger)
+    assert [(event.kind, event.run, event.version) for event in ledger.events()] == [
+        ("promoted", "run-1", 1),
+        ("promoted", "run-2", 2),
+        ("promoted", "run-3", 3),
+        ("rejected", "run-4", None),
+        ("inconclusive", "run-5", None),
+        ("staged", "run-6", None),
+        ("rolled_back", None, 1),
+    ]
+    assert recover(versions, ledger) == (0, [])
+
+
+def test_override_is_rebuilt_as_one(versions, ledger):
+    override = {"at": "2026-03-05T02:00:00+00:00", "by": {"user": "anna", "host": "box"}, "reason": "needed today"}
+    publish(versions, {**METRICS, "override": override})
+    recover(versions, ledger)
+    (event,) = ledger.events()
+    assert (event.kind, event.at.day, event.reason) == ("overridden", 5, "needed today (recorded afterwards)")
+
+
+def test_run_that_another_host_started_is_not_called_interrupted(versions, ledger):
+    ledger.add([Event(datetime.now(UTC), "started", "x", None, "manual", {}, {"host": "elsewhere.example"})])
+    assert recover(versions, ledger) == (0, [])
 
 
 def test_version_that_was_restored_is_not_recorded_twice(versions, ledger):

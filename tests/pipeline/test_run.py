@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import sqlite3
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from keepfit import exits
-from keepfit.ledger import open_ledger
+from keepfit.ledger import LedgerPlace, open_ledger
 from keepfit.pipeline import artifacts
 
 OWN = """
@@ -352,9 +353,62 @@ def test_notification_that_fails_does_not_fail_the_run(promoted):
     assert "s3cret" not in log + json.dumps(promoted.metrics(2))
 
 
-def test_broken_ledger_stops_the_run_before_it_begins(promoted):
-    (promoted.folder / "state" / "ledger.sqlite3").write_bytes(b"rubbish" * 1000)
+@pytest.mark.parametrize("trouble", ["deleted", "damaged"])
+def test_ledger_that_was_lost_is_rebuilt_from_the_versions(promoted, trouble):
+    before = promoted.metrics(1)
+    path = promoted.folder / "state" / "ledger.sqlite3"
+    path.unlink() if trouble == "deleted" else path.write_bytes(b"rubbish" * 1000)
     done = promoted.run("retrain")
-    assert done.returncode == exits.STORAGE
-    assert re.fullmatch(r"keepfit: the ledger .* cannot be used: file is not a database\n", done.stderr)
+    assert done.returncode == exits.OK, done.stderr
+    assert ("file is not a database; it was moved to ledger.damaged-" in done.stdout) == (trouble == "damaged")
+    found = events(promoted)
+    assert [(event.kind, event.version) for event in found] == [("promoted", 1), ("started", None), ("promoted", 2)]
+    assert found[0].details == before
+    assert promoted.decisions()[1]["reason"].endswith(" (recorded afterwards)")
+
+
+def test_nothing_is_promoted_that_could_not_be_recorded(promoted):
+    """Somebody locks the ledger in the middle of the run and does not let go."""
+    path = promoted.folder / "state" / "ledger.sqlite3"
+    locker = sqlite3.connect(path)
+    with promoted.start("retrain", stdout=-1, stderr=-1) as process:
+        _wait_for(lambda: staging(promoted))
+        locker.execute("BEGIN EXCLUSIVE")
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == exits.STORAGE
+    assert "database is locked, and stayed so for 10 s: see which process holds it; so nothing was promoted" in stderr
     assert promoted.visible() == [1]
+    locker.close()
+    (kept,) = (promoted.models / ".candidates").iterdir()
+    assert artifacts.damaged_files(kept) == []
+    assert kept.name in stderr
+    assert (promoted.folder / "state" / "ledger.pending.jsonl").is_file()
+    with open_ledger(path) as ledger:
+        assert [event.kind for event in ledger.events()] == ["started", "promoted", "started", "failed"]
+
+
+def test_postgresql_that_goes_in_the_middle_of_a_run_costs_no_record_and_promotes_nothing(promoted, postgres):
+    url = postgres.new_database()
+    promoted.environ["KEEPFIT_TEST_PASSWORD"] = "s3cret"
+    promoted.configure(ledger={"url": url})
+    with promoted.start("retrain", stdout=-1, stderr=-1) as process:
+        _wait_for(lambda: staging(promoted))
+        postgres.stop()
+        try:
+            _, stderr = process.communicate(timeout=120)
+            unreachable = promoted.run("retrain")
+        finally:
+            postgres.start()
+    assert process.returncode == exits.STORAGE
+    assert re.search(
+        r"the ledger postgresql://127\.0\.0\.1:\d+/ledger_\d+ cannot be used: .*nothing was promoted", stderr
+    )
+    assert unreachable.returncode == exits.STORAGE
+    assert promoted.visible() == [1]
+    (kept,) = (promoted.models / ".candidates").iterdir()
+    with open_ledger(LedgerPlace(promoted.folder / "state" / "ledger.sqlite3", url, "keepfit")) as ledger:
+        found = ledger.events()
+    assert [(event.kind, event.version) for event in found] == [("promoted", 1), ("started", None), ("failed", None)]
+    assert (found[2].run, found[0].details) == (kept.name, promoted.metrics(1))
+    log = (promoted.folder / "last_train_log.txt").read_text(encoding="utf-8")
+    assert "s3cret" not in log + stderr + unreachable.stderr + (kept / "metrics.json").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from rich.console import Console
 from keepfit.data.dataset import Dataset, prepare
 from keepfit.data.schema import Schema
 from keepfit.errors import DataError, DeploymentError, KeepfitError, StorageError, VersionNotFoundError
-from keepfit.ledger import Kind, Ledger, open_ledger
+from keepfit.ledger import Kind, Ledger, LedgerPlace, mend, open_ledger
 from keepfit.pipeline import artifacts, environment, record
 from keepfit.pipeline.confirm import Presence, confirm, look
 from keepfit.pipeline.gate import Evidence, Verdict, decide
@@ -88,6 +88,7 @@ def retrain(
             if not verdict.promotes:
                 return _set_aside(run, candidate, dataset, verdict, metrics)
             _qualify(run, candidate)
+            _require_record(run, candidate, dataset, metrics)
             presence = look(project.serving_url, project.config.model_name, run.versions.current())
             version = _publish(run, candidate, dataset, verdict, metrics)
         # the run has its ending: what follows is about the version
@@ -112,11 +113,12 @@ def _prepared(project: Project, trigger: Trigger, console: Console, environ: Map
     versions = Versions(project.models_dir)
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     console.print(f"[bold]Keepfit[/] run {run_id}, model {project.config.model_name}", highlight=False)
+    place = LedgerPlace.of(project)
     with (
         only_run(project.models_dir, trigger),
         Journal(project.train_log_path, console) as journal,
         Qualifier() as qualifier,  # early, so that it imports TensorFlow while the data is read
-        open_ledger(project.ledger_path) as ledger,
+        _sound_ledger(place, journal) as ledger,
     ):
         notifier = Notifier(project.notifications_path, project.config.notifications.urls, environ)
         run = _Run(run_id, trigger, project, versions, ledger, journal, notifier, qualifier)
@@ -128,6 +130,14 @@ def _prepared(project: Project, trigger: Trigger, console: Console, environ: Map
             _announce(run, event.run or "-", event.kind, event.reason, event.version)
         ledger.append("started", trigger, run=run_id)
         yield run
+
+
+@contextmanager
+def _sound_ledger(place: LedgerPlace, journal: Journal) -> Iterator[Ledger]:
+    if done := mend(place):
+        journal.warn(done)
+    with open_ledger(place) as ledger:
+        yield ledger
 
 
 @contextmanager
@@ -159,10 +169,8 @@ def _end(
 def _record(
     run: _Run, kind: Kind, reason: str, version: int | None = None, details: Mapping[str, Any] | None = None
 ) -> None:
-    try:
-        run.ledger.append(kind, reason, run=run.id, version=version, details=details)
-    except StorageError as error:
-        run.journal.warn(f"the ledger misses '{kind}' of this run: {error}")
+    if trouble := run.ledger.record(kind, reason, run=run.id, version=version, details=details):
+        run.journal.warn(trouble)
 
 
 def _announce(run: _Run, about: str, kind: Kind, reason: str, version: int | None) -> None:
@@ -245,6 +253,16 @@ def _qualify(run: _Run, candidate: "Candidate") -> None:
     with run.timed("qualification"):
         run.qualifier.check(candidate.folder, candidate.sample, expected, candidate.folder.parent)
     run.journal.say("qualified", f"a fresh process loads it and gives the same {len(expected)} predictions")
+
+
+def _require_record(run: _Run, candidate: "Candidate", dataset: Dataset, metrics: dict[str, Any]) -> None:
+    """Promote nothing that cannot be recorded; the candidate is kept, for a person to promote it later."""
+    try:
+        run.ledger.require_writable()
+    except StorageError as error:
+        _write_files(candidate, dataset, metrics)
+        run.versions.keep_candidate(candidate.folder, max(1, run.project.config.retention.candidates))
+        raise StorageError(f"{error}; so nothing was promoted, and the candidate is kept as {run.id}") from error
 
 
 def _write_files(candidate: "Candidate", dataset: Dataset, metrics: dict[str, Any]) -> None:
