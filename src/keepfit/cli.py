@@ -87,7 +87,8 @@ def retrain(
     config: _Config = None,
 ) -> None:
     """Train on new data, judge, and promote it or not: one turn of the loop."""
-    from keepfit.pipeline.run import TRIGGERS, retrain
+    from keepfit.pipeline.run import retrain
+    from keepfit.pipeline.session import TRIGGERS
 
     if trigger not in TRIGGERS:
         raise typer.BadParameter(f"{trigger!r} is none of {', '.join(TRIGGERS)}", param_hint="--trigger")
