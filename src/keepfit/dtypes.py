@@ -16,6 +16,10 @@ NUMPY_DTYPES: dict[str, np.dtype[Any]] = {
     for name in DTYPE_NAMES.values()
 }
 """The numpy dtype for each of TensorFlow's names."""
+MESSAGE_NAMES: dict[str, str] = {
+    name: {"float32": "float", "float64": "double", "float16": "half"}.get(name, name) for name in NUMPY_DTYPES
+}
+"""What TensorFlow's error messages call each dtype."""
 _NAMES = {dtype: name for name, dtype in NUMPY_DTYPES.items()}
 
 

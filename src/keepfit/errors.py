@@ -115,4 +115,8 @@ class UnimplementedError(ServingError):
 
 
 class InferenceError(ServingError):
-    """The model itself failed while it ran."""
+    """The model itself failed while it ran. `status` is TensorFlow's name of how, such as OUT_OF_RANGE."""
+
+    def __init__(self, message: str, status: str = "INTERNAL") -> None:
+        super().__init__(message)
+        self.status = status

@@ -9,10 +9,11 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import error_codes_pb2
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 
 from keepfit.errors import InferenceError, InvalidRequestError, ModelLoadError
-from keepfit.signatures import Signature, TensorSpec, describe, fits, signatures_of
+from keepfit.signatures import Signature, TensorSpec, describe, fits, signatures_of, unite, united_names
 
 __all__ = ["SavedModel", "Signature", "TensorSpec", "load"]
 
@@ -31,6 +32,7 @@ class SavedModel:
             for name, signature_def in signature_defs.items()
         }
         self._callables: dict[tuple[str, ...], Any] = {}
+        self._united: dict[str, Signature] = {}
 
     def run(
         self,
@@ -41,12 +43,10 @@ class SavedModel:
         """Run a signature once and return the outputs asked for (all of them by default) by name.
 
         Strings are object arrays of bytes. Raises InvalidRequestError if the inputs do not fit the model, and
-        InferenceError if the model fails.
+        InferenceError if the model fails. A shape that contradicts the signature is the model's to accept or refuse,
+        as in TensorFlow Serving, whose first example sends such a one.
         """
-        signature = self.signatures.get(signature_name)
-        if signature is None:
-            known = ", ".join(sorted(self.signatures))
-            raise InvalidRequestError(f'Serving signature name: "{signature_name}" not found; there is: {known}')
+        signature = self.signatures.get(signature_name) or self._unite(signature_name)
         names = tuple(signature.outputs) if output_names is None else tuple(output_names)
         given = {**self._defaults.get(signature_name, {}), **inputs}
         feeds = [self._feed(signature, name, value) for name, value in given.items()]
@@ -55,10 +55,10 @@ class SavedModel:
                 raise InvalidRequestError(f"Input {name!r} of {signature_name!r} is missing")
         try:
             results = self._callable(signature, tuple(given), names)(*feeds)
-        except (tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError, tf.errors.OutOfRangeError) as error:
-            raise InvalidRequestError(error.message) from error
+        except tf.errors.InvalidArgumentError as error:
+            raise InvalidRequestError(_misfits(signature, given, feeds) + error.message) from error
         except tf.errors.OpError as error:
-            raise InferenceError(error.message) from error
+            raise InferenceError(error.message, error_codes_pb2.Code.Name(error.error_code)) from error
         return dict(zip(names, results, strict=True))
 
     def close(self) -> None:
@@ -78,15 +78,18 @@ class SavedModel:
             known = ", ".join(signature.inputs)
             raise InvalidRequestError(f"{name!r} is not an input of {signature.name!r}; its inputs are: {known}")
         try:
-            array = np.asarray(value, dtype=tf.as_dtype(spec.dtype).as_numpy_dtype)
+            return np.asarray(value, dtype=tf.as_dtype(spec.dtype).as_numpy_dtype)
         except (TypeError, ValueError) as error:
             raise InvalidRequestError(f"Input {name!r} of {signature.name!r} takes {spec.dtype}: {error}") from error
-        if not fits(spec.shape, array.shape):
-            raise InvalidRequestError(
-                f"Input {name!r} of {signature.name!r} takes shape {describe(spec.shape)}, "
-                f"but got {describe(array.shape)}"
-            )
-        return array
+
+    def _unite(self, name: str) -> Signature:
+        names = united_names(name)
+        if not names or not self.signatures.keys() >= set(names):
+            known = ", ".join(sorted(self.signatures))
+            raise InvalidRequestError(f'Serving signature name: "{name}" not found; there is: {known}')
+        if name not in self._united:
+            self._united[name] = unite([self.signatures[one] for one in names])
+        return self._united[name]
 
     def _callable(self, signature: Signature, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Any:
         key = (signature.name, *inputs, "", *outputs)
@@ -104,6 +107,15 @@ class SavedModel:
             options.run_options.inter_op_thread_pool = -1
             self._callables[key] = self._session._make_callable_from_options(options)
         return self._callables[key]
+
+
+def _misfits(signature: Signature, names: Iterable[str], values: Iterable[Array]) -> str:
+    """Say which values contradict the signature: the reason, most likely, why the model refused them."""
+    return "".join(
+        f"Input {name!r} of {signature.name!r} takes shape {describe(spec.shape)}, but got {describe(value.shape)}: "
+        for name, value in zip(names, values, strict=True)
+        if not fits((spec := signature.inputs[name]).shape, value.shape)
+    )
 
 
 def load(path: Path, tags: Iterable[str] = ("serve",)) -> SavedModel:

@@ -3,7 +3,7 @@
 Knows nothing of TensorFlow (which takes seconds to import), so that light processes can use it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ DTYPE_NAMES: dict[int, str] = {
     protos.DataType.values_by_name[enum_name].number: name for enum_name, name in _DTYPE_NAMES.items()
 }
 """TensorFlow's name of each dtype that can cross the wire, by its number in tensorflow.DataType."""
+
+ENUM_NAMES: dict[str, str] = {name: enum_name for enum_name, name in _DTYPE_NAMES.items()}
+"""What tensorflow.DataType calls each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,34 @@ def signatures_of(signature_defs: Mapping[str, Any]) -> dict[str, Signature]:
         for name, signature_def in sorted(signature_defs.items())
         if name != INIT_SIGNATURE
     }
+
+
+_UNITED = "\0"
+
+
+def unite(signatures: Sequence[Signature]) -> Signature:
+    """Return one signature that gives the outputs of several from the single input that they share.
+
+    Its name tells united_names() which they are; its outputs are named by united_output().
+    """
+    return Signature(
+        name=_UNITED + _UNITED.join(signature.name for signature in signatures),
+        method_name="",
+        inputs=signatures[0].inputs,
+        outputs={
+            united_output(signature, name): spec for signature in signatures for name, spec in signature.outputs.items()
+        },
+    )
+
+
+def united_names(name: str) -> list[str]:
+    """Return the names of the signatures that were united under a name; none if the name is not of that kind."""
+    return name.split(_UNITED)[1:] if name.startswith(_UNITED) else []
+
+
+def united_output(signature: Signature, output: str) -> str:
+    """Return the name of a signature's output after it was united with others."""
+    return f"{signature.name}{_UNITED}{output}"
 
 
 def fits(shape: tuple[int | None, ...] | None, actual: tuple[int, ...]) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keepfit.dtypes import NUMPY_DTYPES
 from keepfit.errors import InvalidRequestError, ServingError, UnimplementedError
-from keepfit.serving import json_predict
+from keepfit.serving import json_document, json_predict
 from keepfit.serving.json_values import one_by_one, quickly, to_array
 from keepfit.signatures import Signature, TensorSpec
 
@@ -37,13 +37,10 @@ def test_any_json_value_is_an_array_or_a_serving_error(value, dtype):
 def test_quick_way_gives_what_the_careful_way_gives(value, dtype):
     quick = quickly(value, dtype, plain=True)
     if quick is not None:
-        try:
-            careful = one_by_one(value, dtype)
-        except InvalidRequestError as error:
-            assert "without loss of precision" in str(error)  # noqa: PT017 - allowed, but only so
-            assert "." in json.dumps(value)
-            return
+        careful = one_by_one(value, dtype)
         assert quick.shape == careful.shape
+        if dtype == "bfloat16":  # numpy does not know its nan for one
+            quick, careful = quick.astype(np.float32), careful.astype(np.float32)
         np.testing.assert_array_equal(quick, careful)
 
 
@@ -115,4 +112,4 @@ def test_strings_in_a_body_are_noticed_wherever_they_hide():
     for text in ('{"instances": ["1"]}', '{"instances": [true]}', '{"signature_name": "a", "inputs": {"x": ["2"]}}'):
         body = text.encode()
         with pytest.raises(InvalidRequestError, match="is not of expected type: float"):
-            json_predict.read(json_predict.parse(body), signature, body)
+            json_predict.read(json_document.parse(body), signature, body)

@@ -14,8 +14,9 @@ from prometheus_client.core import Metric
 from keepfit import protos
 from keepfit.errors import InferenceError, ServingError, TooLargeError, UnavailableError
 from keepfit.metrics import ServingMetrics, gauge
-from keepfit.serving import config_files, grpc_api, rest
-from keepfit.serving.grpc_api import GrpcApi, Reply
+from keepfit.serving import config_files, grpc_wire, rest
+from keepfit.serving.grpc_api import GrpcApi
+from keepfit.serving.grpc_wire import Reply
 from keepfit.serving.model_config import ModelConfig, models_of
 from keepfit.serving.models import Models
 from keepfit.serving.options import Options
@@ -104,14 +105,14 @@ class Application:
             else:
                 response = await self._rest.handle(scope["method"], scope["path"], body)
         except ServingError as error:
-            reply, response = grpc_api.error_reply(error), rest.error_response(error)
+            reply, response = grpc_wire.error_reply(error), rest.error_response(error)
         except ClientLeftError:
             raise
         except Exception:
             # The top of a request: a defect of ours must not reach the client as a traceback.
             logger.exception("%s %s failed", scope["method"], scope["path"])
             defect = InferenceError("Internal error; the server's log says more")
-            reply, response = grpc_api.error_reply(defect), rest.error_response(defect)
+            reply, response = grpc_wire.error_reply(defect), rest.error_response(defect)
         if is_grpc:
             await _send_reply(reply, send, with_trailers=scope["http_version"] == "2")
         else:

@@ -1,15 +1,16 @@
-"""The calls that the server answers, free of any transport: REST and gRPC are thin forms around this.
+"""Predict: a signature run on one request's tensors. REST and gRPC are thin forms around this and its neighbours.
 
-Knows models, signatures and arrays; knows no JSON, protobuf requests or status codes.
+Those are classification.py, regression.py and multi_inference.py. All of them know models, signatures and arrays; none
+knows JSON, protobuf requests or status codes.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keepfit.dtypes import NUMPY_DTYPES, Array, dtype_name
-from keepfit.errors import InvalidRequestError
+from keepfit.dtypes import MESSAGE_NAMES, NUMPY_DTYPES, Array, dtype_name
+from keepfit.errors import FailedPreconditionError, InvalidRequestError
 from keepfit.serving.servable import Servable
-from keepfit.signatures import Signature, describe, fits
+from keepfit.signatures import Signature
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -23,10 +24,10 @@ class Prediction:
 
 
 def signature_of(servable: Servable, name: str) -> Signature:
-    """Return a signature of a loaded version, the default one for an empty name; raises InvalidRequestError."""
+    """Return a signature of a loaded version, the default one for an empty name; raises FailedPreconditionError."""
     signature = servable.contents.signatures.get(name or DEFAULT_SIGNATURE)
     if signature is None:
-        raise InvalidRequestError(f'Serving signature name: "{name or DEFAULT_SIGNATURE}" not found in signature def')
+        raise FailedPreconditionError(f'Serving signature key "{name or DEFAULT_SIGNATURE}" not found.')
     return signature
 
 
@@ -38,48 +39,60 @@ async def predict(
     output_filter: Sequence[str] = (),
 ) -> Prediction:
     """Run a signature on one request's inputs; raises any ServingError."""
-    _check_inputs(signature, inputs)
+    if inputs.keys() != signature.inputs.keys():
+        _check_names(signature, inputs)
+    for name, array in inputs.items():
+        if array.dtype != NUMPY_DTYPES.get(signature.inputs[name].dtype):
+            _refuse_dtype(signature, name, array)
     outputs = _outputs(signature, output_filter)
     answer = await servable.batcher.run(signature, inputs, outputs, timeout_s)
     return Prediction(outputs=answer, version=servable.version)
 
 
-def _check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> None:
-    if inputs.keys() != signature.inputs.keys():
-        _refuse_names(signature, inputs)
-    for name, array in inputs.items():
-        spec = signature.inputs[name]
-        if array.dtype != NUMPY_DTYPES.get(spec.dtype):
-            raise InvalidRequestError(f"Input {name!r} takes {spec.dtype}, but got {dtype_name(array)}")
-        if not fits(spec.shape, array.shape):
-            raise InvalidRequestError(
-                f"Input {name!r} takes shape {describe(spec.shape)}, but got {describe(array.shape)}"
-            )
-
-
-def _refuse_names(signature: Signature, inputs: Mapping[str, Array]) -> None:
+def _check_names(signature: Signature, inputs: Mapping[str, Array]) -> None:
     given, known = sorted(inputs), sorted(signature.inputs)
     extra = sorted(inputs.keys() - signature.inputs.keys())
     missing = sorted(signature.inputs.keys() - inputs.keys())
-    if not extra and signature.defaults.issuperset(missing):
-        return
+    if len(given) > len(known) or (len(given) < len(known) and not signature.defaults):
+        raise InvalidRequestError(
+            f"input size does not match signature: {len(given)}!={len(known)} "
+            f"len({{{','.join(given)}}}) != len({{{','.join(known)}}}). "
+            f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+        )
+    for name in missing:
+        if name not in signature.defaults:
+            raise InvalidRequestError(
+                f"Signature input alias: {name}(feed name: {signature.inputs[name].tensor_name}) not found in request "
+                f"and no default value provided. Inputs expected to be in the request {{{','.join(given)}}}, "
+                f"or default input alias set: {','.join(sorted(signature.defaults))}"
+            )
+    if extra:
+        used = sorted(inputs.keys() & signature.inputs.keys())
+        raise InvalidRequestError(
+            f"Inputs contains invalid name. Used request inputs: {','.join(used)}, request input: {','.join(given)}"
+        )
+
+
+def _refuse_dtype(signature: Signature, name: str, array: Array) -> None:
+    number = sorted(spec.tensor_name for spec in signature.inputs.values()).index(signature.inputs[name].tensor_name)
+    takes = signature.inputs[name].dtype
     raise InvalidRequestError(
-        f"input size does not match signature: {len(given)}!={len(known)} "
-        f"len({{{','.join(given)}}}) != len({{{','.join(known)}}}). "
-        f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+        f"Expects arg[{number}] to be {MESSAGE_NAMES.get(takes, takes)} but {MESSAGE_NAMES[dtype_name(array)]} "
+        f"is provided, for the input {name!r}"
     )
 
 
 def _outputs(signature: Signature, output_filter: Sequence[str]) -> tuple[str, ...]:
     if not output_filter:
         return tuple(signature.outputs)
+    seen: set[str] = set()
     for name in output_filter:
         if name not in signature.outputs:
             raise InvalidRequestError(
                 f"output tensor alias not found in signature: {name} "
                 f"Outputs expected to be in the set {{{','.join(sorted(signature.outputs))}}}."
             )
-    if len(set(output_filter)) < len(output_filter):
-        twice = next(name for name in output_filter if list(output_filter).count(name) > 1)
-        raise InvalidRequestError(f"duplicate output tensor alias: {twice}")
+        if name in seen:
+            raise InvalidRequestError(f"duplicate output tensor alias: {name}")
+        seen.add(name)
     return tuple(output_filter)

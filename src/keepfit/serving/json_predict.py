@@ -4,53 +4,19 @@ Knows nothing of HTTP, models or workers.
 """
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import orjson
 
 from keepfit.dtypes import NUMPY_DTYPES, Array
 from keepfit.errors import InvalidRequestError
-from keepfit.serving.json_values import is_base64, one_by_one, quickly, show, to_array
+from keepfit.serving.json_document import dump, show
+from keepfit.serving.json_values import is_base64, one_by_one, quickly, to_array
 from keepfit.signatures import Signature, TensorSpec
 
 ROWS = "instances"
 COLUMNS = "inputs"
-
-
-def parse(body: bytes) -> dict[str, Any]:
-    """Return a request body as an object; NaN, Infinity and -Infinity are numbers here. Raises InvalidRequestError."""
-    if not body:
-        raise InvalidRequestError("JSON Parse error: The document is empty")
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        document = _parse_with_nan(body, error)
-    if not isinstance(document, dict):
-        raise InvalidRequestError(f"JSON Value: {show(document)} Is not object")
-    return document
-
-
-def _parse_with_nan(body: bytes, error: orjson.JSONDecodeError) -> Any:
-    refused = InvalidRequestError(f"JSON Parse error: {error.msg} at offset: {error.pos}")
-    if b"NaN" not in body and b"Infinity" not in body:
-        raise refused
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):  # not JSON even so, an integer of thousands of digits, or nested too deeply
-        raise refused from error
-
-
-def signature_name(document: Mapping[str, Any]) -> str:
-    """Return the signature that a request asks for; empty for the default."""
-    name = document.get("signature_name", "")
-    if not isinstance(name, str):
-        raise InvalidRequestError(
-            f"JSON Value: {show(document)} not formatted correctly. 'signature_name' key must be a string value."
-        )
-    return name
 
 
 def read(document: Mapping[str, Any], signature: Signature, body: bytes) -> tuple[dict[str, Array], str]:
@@ -87,12 +53,12 @@ def write(outputs: Mapping[str, Array], layout: str) -> bytes:
     columns = {name: _printable(name, array) for name, array in outputs.items()}
     single = next(iter(columns.values())) if len(columns) == 1 else None
     if layout == COLUMNS:
-        return _dump({"outputs": columns if single is None else single})
+        return dump({"outputs": columns if single is None else single})
     _check_rows(outputs)
     if single is not None:
-        return _dump({"predictions": single})
+        return dump({"predictions": single})
     rows = zip(*(list(column) for column in columns.values()), strict=True)
-    return _dump({"predictions": [dict(zip(columns, row, strict=True)) for row in rows]})
+    return dump({"predictions": [dict(zip(columns, row, strict=True)) for row in rows]})
 
 
 def _from_rows(rows: list[Any], specs: Mapping[str, TensorSpec], *, plain: bool) -> dict[str, Array]:
@@ -213,22 +179,3 @@ def _nested(values: list[Any], shape: tuple[int, ...]) -> Any:
         count = len(values) // size if size else 0
         values = [values[start * size : (start + 1) * size] for start in range(count)]
     return values if shape[0] == len(values) else [[] for _ in range(shape[0])]
-
-
-def _dump(document: dict[str, Any]) -> bytes:
-    content = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY, default=_as_list)
-    # orjson writes null for NaN and infinities, and nothing else here is ever null outside of strings.
-    return _dump_with_nan(document) if b"null" in content else content
-
-
-def _dump_with_nan(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, default=_as_list, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _as_list(value: Any) -> Any:
-    """Return numpy values as Python's, float32 with no more digits than it has."""
-    if not isinstance(value, np.ndarray | np.generic):
-        raise TypeError(f"{type(value).__name__} is not JSON")
-    if value.dtype.kind == "f" and value.dtype.itemsize < 8:
-        return np.asarray(value).astype(str).astype(np.float64).tolist()
-    return value.tolist()

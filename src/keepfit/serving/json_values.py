@@ -7,19 +7,17 @@ Knows nothing of requests.
 import base64
 import binascii
 import itertools
-import json
 from typing import Any
 
 import numpy as np
 
-from keepfit.dtypes import NUMPY_DTYPES, STRING, Array
+from keepfit.dtypes import MESSAGE_NAMES, NUMPY_DTYPES, STRING, Array
 from keepfit.errors import InvalidRequestError, UnimplementedError
+from keepfit.serving.json_document import show, type_name
 
 MAX_RANK = 64
 """numpy's limit, and so the nesting depth that a tensor may have."""
-_SHOWN_CHARACTERS = 500
 
-_TYPE_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 _FLOAT_LIMITS = {
     "float16": (65504, 65504.0),
     "bfloat16": (2**127, float(np.finfo(np.float32).max)),
@@ -28,9 +26,7 @@ _FLOAT_LIMITS = {
 }
 """The greatest integer and the greatest finite value that are taken.
 
-For float32 and float64, integers must be exact, as TensorFlow Serving wants it; it has no JSON for the halves. Among
-decimals, integers are not looked at one by one: [0.5, 16777217] is rounded here and refused there.
-"""
+For float32 and float64, integers must be exact, as TensorFlow Serving wants it; it has no JSON for the halves."""
 
 
 def to_array(value: Any, dtype: str, *, plain: bool) -> Array:
@@ -54,7 +50,7 @@ def quickly(value: Any, dtype: str, *, plain: bool) -> Array | None:
     except (ValueError, OverflowError, RecursionError):
         return None
     if dtype in _FLOAT_LIMITS:
-        return _as_floats(array, dtype)
+        return _as_floats(value, array, dtype)
     if array.dtype.kind == "i" and dtype.startswith(("int", "uint")):
         limits = np.iinfo(dtype)
         inside = array.size and array.min() >= limits.min and array.max() <= limits.max
@@ -71,16 +67,24 @@ def _leaf_types(value: Any) -> set[type]:
         level = list(itertools.chain.from_iterable(level))
 
 
-def _as_floats(array: Array, dtype: str) -> Array | None:
-    exact, _ = _FLOAT_LIMITS[dtype]
-    if array.dtype.kind == "i":
-        if array.size and (array.max() > exact or array.min() < -exact):
-            return None
-    elif array.dtype.kind != "f":
+def _as_floats(value: Any, array: Array, dtype: str) -> Array | None:
+    if array.dtype.kind not in "if":
         return None
-    with np.errstate(over="ignore"):
-        floats = array.astype(NUMPY_DTYPES[dtype], copy=False)
-    return floats if np.isfinite(floats).all() else None
+    if array.size:
+        exact, greatest = _FLOAT_LIMITS[dtype]
+        low, high = array.min(), array.max()
+        if not (-exact <= low and high <= exact) and not _is_lossless(value, array, exact, greatest):
+            return None
+    return array.astype(NUMPY_DTYPES[dtype], copy=False)
+
+
+def _is_lossless(value: Any, array: Array, exact: int, greatest: float) -> bool:
+    """Tell whether numbers of which some are large, infinite or none are all taken: decimals may be rounded."""
+    if array.dtype.kind == "i":
+        return False
+    large = np.abs(array[np.isfinite(array)])
+    large = large[large > exact]
+    return not large.size or bool(large.max() <= greatest and int not in _leaf_types(value))
 
 
 def one_by_one(value: Any, dtype: str) -> Array:
@@ -96,15 +100,6 @@ def one_by_one(value: Any, dtype: str) -> Array:
 def is_base64(value: Any) -> bool:
     """Tell whether a JSON value is {"b64": "…"}, which stands for bytes."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
-
-
-def show(value: Any) -> str:
-    """Return a JSON value for an error text, cut off if it is long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except RecursionError:
-        return "(nested too deeply to be shown)"
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def _shape(value: Any) -> list[int]:
@@ -139,13 +134,13 @@ def _fill(value: Any, level: int, shape: list[int], dtype: str, values: list[Any
 
 def _leaf(value: Any, dtype: str) -> Any:
     if dtype == STRING:
-        return _string(value)
+        return to_bytes(value)
     if dtype == "bool":
         if not isinstance(value, bool):
             raise _type_error(value, dtype)
         return value
     if dtype in _FLOAT_LIMITS:
-        return _float(value, dtype)
+        return to_float(value, dtype)
     if not dtype.startswith(("int", "uint")):
         raise UnimplementedError(f"Conversion of JSON Value: {show(value)} to type: {dtype}")
     limits = np.iinfo(dtype)
@@ -154,22 +149,21 @@ def _leaf(value: Any, dtype: str) -> Any:
     return value
 
 
-def _float(value: Any, dtype: str) -> float:
+def to_float(value: Any, dtype: str) -> float:
+    """Return a JSON number as a float that the dtype can hold; raises InvalidRequestError."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _type_error(value, dtype)
     exact, greatest = _FLOAT_LIMITS[dtype]
-    if isinstance(value, int):
-        lossy = abs(value) > exact
-    else:
-        lossy = abs(value) > greatest and value not in (float("inf"), float("-inf"))
-    if lossy:
+    is_integer = isinstance(value, int) and -(2**63) <= value < 2**64  # beyond those, rapidjson makes it a double
+    if abs(value) > (exact if is_integer else greatest) and abs(value) != float("inf"):
         raise InvalidRequestError(
-            f"Cannot convert JSON value: {show(value)} to {_TYPE_NAMES.get(dtype, dtype)} without loss of precision."
+            f"Cannot convert JSON value: {show(value)} to {MESSAGE_NAMES[dtype]} without loss of precision."
         )
     return float(value)
 
 
-def _string(value: Any) -> bytes:
+def to_bytes(value: Any) -> bytes:
+    """Return a JSON string, or bytes given as {"b64": "…"}; raises InvalidRequestError."""
     if isinstance(value, str):
         try:
             return value.encode()
@@ -179,7 +173,7 @@ def _string(value: Any) -> bytes:
         raise _type_error(value, STRING)
     if not is_base64(value):
         raise InvalidRequestError(f"JSON Value: {show(value)} not formatted correctly for base64 data")
-    text = value["b64"]
+    text = "".join(value["b64"].split())
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -187,8 +181,6 @@ def _string(value: Any) -> bytes:
 
 
 def _type_error(value: Any, dtype: str) -> InvalidRequestError:
-    names = {str: "String", dict: "Object", list: "Array", type(None): "Null"}
-    kind = str(value) if isinstance(value, bool) else names.get(type(value), "Number")
     return InvalidRequestError(
-        f"JSON Value: {show(value)} Type: {kind} is not of expected type: {_TYPE_NAMES.get(dtype, dtype)}"
+        f"JSON Value: {show(value)} Type: {type_name(value)} is not of expected type: {MESSAGE_NAMES.get(dtype, dtype)}"
     )

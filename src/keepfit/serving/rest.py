@@ -13,36 +13,39 @@ from google.protobuf.json_format import MessageToDict
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from keepfit.errors import (
-    FailedPreconditionError,
-    InferenceError,
-    InvalidRequestError,
-    ModelNotFoundError,
-    ServingError,
-    TimedOutError,
-    TooLargeError,
-    UnauthenticatedError,
-    UnavailableError,
-    UnimplementedError,
-)
+from keepfit.dtypes import Array
+from keepfit.errors import InvalidRequestError, ModelNotFoundError, ServingError, TooLargeError, UnavailableError
 from keepfit.metrics import ServingMetrics
-from keepfit.serving import json_predict
-from keepfit.serving.inference import predict, signature_of
+from keepfit.serving import json_document, json_examples, json_predict
+from keepfit.serving.classification import classify
+from keepfit.serving.inference import DEFAULT_SIGNATURE, predict
 from keepfit.serving.manager import VersionStatus
 from keepfit.serving.models import Models
+from keepfit.serving.regression import regress
+from keepfit.serving.servable import Servable
 from keepfit.serving.status import status_name
 
-STATUS_CODES: Mapping[type[ServingError], int] = {
-    InvalidRequestError: 400,
-    FailedPreconditionError: 412,
-    TooLargeError: 413,
-    UnauthenticatedError: 401,
-    ModelNotFoundError: 404,
-    InferenceError: 500,
-    UnimplementedError: 501,
-    UnavailableError: 503,
-    TimedOutError: 504,
+STATUS_CODES: Mapping[str, int] = {
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
+    "UNAUTHENTICATED": 401,
 }
+"""TensorFlow Serving's, from its http_server.cc."""
+_TOO_LARGE = 413
+"""HTTP has a code of its own for it; TensorFlow's name also stands for memory that ran out."""
 METRICS_PATH = "/monitoring/prometheus/metrics"
 
 _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -65,11 +68,20 @@ class Response:
 class RestApi:
     """Answers whole requests."""
 
-    def __init__(self, models: Models, metrics: ServingMetrics, registry: CollectorRegistry, timeout_s: float) -> None:
+    def __init__(
+        self,
+        models: Models,
+        metrics: ServingMetrics,
+        registry: CollectorRegistry,
+        timeout_s: float,
+        *,
+        check_method: bool = False,
+    ) -> None:
         self._models = models
         self._metrics = metrics
         self._registry = registry
         self._timeout_s = timeout_s
+        self._check_method = check_method
 
     async def handle(self, method: str, path: str, body: bytes) -> Response:
         """Return the answer to a request; it never raises."""
@@ -85,21 +97,41 @@ class RestApi:
         started = time.perf_counter()
         model, call, version, status = match["model"], match["call"].lower(), "", "OK"
         try:
-            if call != "predict":
-                raise UnimplementedError(f"The call {call!r} is not available yet")
-            document = json_predict.parse(body)
-            servable = self._models.find(*_model_of(match))
+            which = _model_of(match)
+            document = json_document.parse(body)
+            signature_name = json_document.signature_name(document)
+            examples = None if call == "predict" else json_examples.read(document)
+            servable = self._models.find(*which)
             version = str(servable.version)
-            signature = signature_of(servable, json_predict.signature_name(document))
-            inputs, layout = json_predict.read(document, signature, body)
-            prediction = await predict(servable, signature, inputs, self._timeout_s)
-            return Response(200, json_predict.write(prediction.outputs, layout))
+            if examples is None:
+                return Response(200, await self._predict(servable, signature_name, document, body))
+            run = self._classify if call == "classify" else self._regress
+            return Response(200, await run(servable, signature_name, examples))
         except ServingError as error:
             status = status_name(error)
             return error_response(error)
         finally:
             if model in self._models:
                 self._metrics.observe_request(model, version, "REST", call, status, time.perf_counter() - started)
+
+    async def _predict(
+        self, servable: Servable, signature_name: str, document: Mapping[str, Any], body: bytes
+    ) -> bytes:
+        name = signature_name or DEFAULT_SIGNATURE
+        signature = servable.contents.signatures.get(name)
+        if signature is None:
+            raise InvalidRequestError(f'Serving signature name: "{name}" not found in signature def')
+        inputs, layout = json_predict.read(document, signature, body)
+        prediction = await predict(servable, signature, inputs, self._timeout_s)
+        return json_predict.write(prediction.outputs, layout)
+
+    async def _classify(self, servable: Servable, name: str, examples: Array) -> bytes:
+        result = await classify(servable, name, examples, self._timeout_s, check_method=self._check_method)
+        return json_examples.write_classification(result)
+
+    async def _regress(self, servable: Servable, name: str, examples: Array) -> bytes:
+        values = await regress(servable, name, examples, self._timeout_s, check_method=self._check_method)
+        return json_examples.write_regression(values)
 
     def _resource(self, method: str, path: str) -> Response:
         own = _OWN.get(path)
@@ -158,7 +190,7 @@ _OWN = {
 
 def error_response(error: ServingError) -> Response:
     """Return an error as TensorFlow Serving does: {"error": text}."""
-    status = next(STATUS_CODES[kind] for kind in type(error).__mro__ if kind in STATUS_CODES)
+    status = _TOO_LARGE if isinstance(error, TooLargeError) else STATUS_CODES[status_name(error)]
     headers = {"retry-after": "1"} if status == 503 else {}
     return Response(status, _error_body(str(error)), headers=headers)
 

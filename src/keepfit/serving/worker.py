@@ -55,11 +55,11 @@ def _answer_all(connection: socket.socket) -> None:
                 reply = model.run(header["signature"], tensors, header["outputs"])
             _send(connection, {"op": header["op"]}, reply)
         except KeepfitError as error:
-            _refuse(connection, header, type(error).__name__, str(error))
+            _refuse(connection, header, error)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - the top of a request: one bad request must not end the worker
-            _refuse(connection, header, InferenceError.__name__, f"{type(error).__name__}: {error}")
+            _refuse(connection, header, InferenceError(f"{type(error).__name__}: {error}"))
 
 
 def _end_with_the_front(connection: socket.socket) -> None:
@@ -70,8 +70,10 @@ def _end_with_the_front(connection: socket.socket) -> None:
     os._exit(0)
 
 
-def _refuse(connection: socket.socket, header: Header, error: str, message: str) -> None:
-    _send(connection, {"op": header["op"], "error": error, "message": message}, {})
+def _refuse(connection: socket.socket, header: Header, error: KeepfitError) -> None:
+    details = {"status": error.status} if isinstance(error, InferenceError) else {}
+    reply = {"op": header["op"], "error": type(error).__name__, "message": str(error), "details": details}
+    _send(connection, reply, {})
 
 
 def _load(header: Header) -> savedmodel.SavedModel:

@@ -111,7 +111,7 @@ class Worker(asyncio.Protocol):
             return
         on_reply = self._waiting.popleft()
         if "error" in header:
-            on_reply(getattr(errors, header["error"])(header["message"]))
+            on_reply(getattr(errors, header["error"])(header["message"], **header["details"]))
         else:
             on_reply(decode(header, body))
 
