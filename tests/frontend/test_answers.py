@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from keepfit.frontend.answers import show
 from keepfit.frontend.filling import Filled
-from keepfit.frontend.inputs import read_form
 
-from .conftest import TWO_FEATURES, signatures, tensor
+from .conftest import TWO_FEATURES, form_of, signatures, tensor
 
-FORM = read_form(TWO_FEATURES)
+FORM = form_of(TWO_FEATURES)
 ASKED = Filled({"instances": [[1.5, 2.3]]})
 
 
@@ -93,7 +92,7 @@ def test_of_many_rows_the_first_are_shown_and_all_counted():
 
 
 def test_row_of_64_is_drawn_as_its_picture():
-    form = read_form(signatures(pixels=tensor("DT_FLOAT", -1, 64)))
+    form = form_of(signatures(pixels=tensor("DT_FLOAT", -1, 64)))
     row = [0.0] * 64
     row[9], row[63] = 8.0, 16.0
     answer = show(form, Filled({"instances": [row]}), b'{"predictions": [[1.0]]}', 1.0)
@@ -102,7 +101,7 @@ def test_row_of_64_is_drawn_as_its_picture():
 
 
 def test_picture_leaves_out_what_is_unknown():
-    form = read_form(signatures(pixels=tensor("DT_FLOAT", -1, 64)))
+    form = form_of(signatures(pixels=tensor("DT_FLOAT", -1, 64)))
     answer = show(form, Filled({"instances": [[float("nan")] * 64]}), b'{"predictions": [[1.0]]}', 1.0)
 
     assert answer.pictures[0].pixels == ()

@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keepfit.frontend.filling import fill
-from keepfit.frontend.inputs import read_form
 
-from .conftest import MIXED, TWO_FEATURES, signatures, tensor
+from .conftest import MIXED, TWO_FEATURES, form_of, signatures, tensor
 
-TWO = read_form(TWO_FEATURES)
-TABLE = read_form(MIXED)
+TWO = form_of(TWO_FEATURES)
+TABLE = form_of(MIXED)
 ONE_OF_EACH = {"age": ["33"], "member": ["yes"], "city": ["Ulm"], "visits": ["4"]}
 
 
@@ -99,7 +98,7 @@ def test_an_input_left_out_of_a_table_is_a_mistake_and_no_missing_value():
 
 
 def test_many_mistakes_are_counted_and_long_values_cut():
-    wide = read_form(signatures(x=tensor("DT_FLOAT", -1, 30)))
+    wide = form_of(signatures(x=tensor("DT_FLOAT", -1, 30)))
     error = filled(wide, x1=["a" * 1000]).error
 
     assert error.endswith("(and 25 more)")
@@ -107,7 +106,7 @@ def test_many_mistakes_are_counted_and_long_values_cut():
 
 
 def test_other_shapes_are_given_as_json():
-    image = read_form(signatures(image=tensor("DT_FLOAT", -1, 1, 2), gain=tensor("DT_FLOAT", -1, 1)))
+    image = form_of(signatures(image=tensor("DT_FLOAT", -1, 1, 2), gain=tensor("DT_FLOAT", -1, 1)))
 
     assert filled(image, image=["[[1, 2]]"], gain=["3"]).request == {"instances": [{"gain": [3.0], "image": [[1, 2]]}]}
     assert "image is '[[1': expected JSON of shape [1, 2]" in filled(image, image=["[[1"], gain=["3"]).error
@@ -115,13 +114,13 @@ def test_other_shapes_are_given_as_json():
 
 
 def test_row_among_named_inputs_is_read_as_numbers():
-    form = read_form(signatures(a=tensor("DT_INT32", -1, 3), b=tensor("DT_FLOAT", -1)))
+    form = form_of(signatures(a=tensor("DT_INT32", -1, 3), b=tensor("DT_FLOAT", -1)))
 
     assert filled(form, a=["1 2 3"], b=[""]).request["instances"][0]["a"] == [1, 2, 3]
 
 
 def test_row_of_any_length_has_no_columns_of_its_own():
-    form = read_form(signatures(x=tensor("DT_FLOAT", -1, -1)))
+    form = form_of(signatures(x=tensor("DT_FLOAT", -1, -1)))
 
     assert filled(form, x=["1 2 3"]).request == {"instances": [[1.0, 2.0, 3.0]]}
     assert filled(form).error.startswith("x is missing: expected some numbers")
@@ -129,11 +128,11 @@ def test_row_of_any_length_has_no_columns_of_its_own():
 
 
 def test_input_without_a_batch_is_sent_as_it_is():
-    assert filled(read_form(signatures(x=tensor("DT_FLOAT", 2))), x=["1 2"]).request == {"inputs": [1.0, 2.0]}
+    assert filled(form_of(signatures(x=tensor("DT_FLOAT", 2))), x=["1 2"]).request == {"inputs": [1.0, 2.0]}
 
 
 def test_another_signature_is_named_in_the_request():
-    form = read_form({"score": TWO_FEATURES["serving_default"]})
+    form = form_of({"score": TWO_FEATURES["serving_default"]})
 
     assert filled(form, x1=["1"], x2=["2"]).request["signature_name"] == "score"
 

@@ -4,21 +4,21 @@ import pytest
 
 from keepfit.errors import UnimplementedError
 from keepfit.frontend.examples import example_calls
-from keepfit.frontend.inputs import Input, ModelForm, read_form
+from keepfit.frontend.inputs import Input, ModelForm
 
-from .conftest import MIXED, TWO_FEATURES, signatures, tensor
+from .conftest import MIXED, TWO_FEATURES, form_of, signatures, tensor
 
 
 def test_single_matrix_input_makes_a_field_for_each_column():
-    form = read_form(TWO_FEATURES)
+    form = form_of(TWO_FEATURES)
 
-    assert form.row == Input("features", "DT_FLOAT", (None, 2))
+    assert form.row == Input("features", "float32", (None, 2))
     assert form.columns == ("x1", "x2")
     assert not form.empty_is_missing
 
 
 def test_mixed_table_makes_a_field_for_each_named_input():
-    form = read_form(MIXED)
+    form = form_of(MIXED)
 
     assert form.row is None
     assert {its.name: its.kind for its in form.inputs} == {
@@ -43,16 +43,14 @@ def test_mixed_table_makes_a_field_for_each_named_input():
         (tensor("DT_FLOAT", 3), "row"),
         (tensor("DT_COMPLEX64", -1), "json"),
         ({"dtype": "DT_FLOAT", "tensor_shape": {"dim": [], "unknown_rank": True}}, "json"),
-        ({"dtype": "DT_FLOAT", "tensor_shape": {"dim": [{"size": "many"}]}}, "json"),
-        ("nonsense", "json"),
     ],
 )
 def test_any_input_has_a_kind_of_field(spec, kind):
-    assert read_form(signatures(x=spec)).inputs[0].kind == kind
+    assert form_of(signatures(x=spec)).inputs[0].kind == kind
 
 
 def test_wide_rows_are_only_pasted():
-    form = read_form(signatures(pixels=tensor("DT_FLOAT", -1, 784)))
+    form = form_of(signatures(pixels=tensor("DT_FLOAT", -1, 784)))
 
     assert len(form.columns) == 784
     assert form.shown_columns == ()
@@ -61,30 +59,30 @@ def test_wide_rows_are_only_pasted():
 
 @pytest.mark.parametrize(("width", "side"), [(64, 8), (49, None), (65, None), (784, 28)])
 def test_only_many_columns_of_a_square_number_are_a_picture(width, side):
-    assert ModelForm("serving_default", (Input("x", "DT_FLOAT", (None, width)),)).side == side
+    assert ModelForm("serving_default", (Input("x", "float32", (None, width)),)).side == side
 
 
 def test_another_signature_is_taken_if_there_is_no_default_one():
     found = {"__saved_model_init_op": {}, "score": TWO_FEATURES["serving_default"]}
 
-    assert read_form(found).signature_name == "score"
+    assert form_of(found).signature_name == "score"
 
 
-@pytest.mark.parametrize("found", [{}, {"__saved_model_init_op": {"inputs": {}}}, signatures(), {"a": None}])
+@pytest.mark.parametrize("found", [{}, {"__saved_model_init_op": {"inputs": {}}}, signatures()])
 def test_model_without_inputs_cannot_be_asked(found):
     with pytest.raises(UnimplementedError, match="signature"):
-        read_form(found)
+        form_of(found)
 
 
 def test_examples_are_commands_for_the_form_and_for_json():
-    fields, as_json = example_calls(read_form(TWO_FEATURES), "http://here/predict")
+    fields, as_json = example_calls(form_of(TWO_FEATURES), "http://here/predict")
 
     assert fields == "curl http://here/predict -d 'x1=1.5&x2=2.3'"
     assert as_json.endswith("""-d '{"instances": [[1.5, 2.3]]}'""")
 
 
 def test_examples_of_named_inputs_quote_for_the_shell():
-    form = read_form(signatures(**{"it's": tensor("DT_STRING", -1), "n": tensor("DT_INT32", -1, 1)}))
+    form = form_of(signatures(**{"it's": tensor("DT_STRING", -1), "n": tensor("DT_INT32", -1, 1)}))
 
     assert example_calls(form, "http://here/predict")[-1].endswith(
         """-d '{"instances": [{"it'"'"'s": "text", "n": [1]}]}'"""
@@ -95,4 +93,4 @@ def test_examples_of_named_inputs_quote_for_the_shell():
     "spec", [tensor("DT_FLOAT", -1, 784), tensor("DT_FLOAT", -1, 2, 2), tensor("DT_FLOAT"), tensor("DT_FLOAT", 2)]
 )
 def test_no_example_where_it_would_be_too_long_or_a_guess(spec):
-    assert example_calls(read_form(signatures(x=spec)), "http://here/predict") == ()
+    assert example_calls(form_of(signatures(x=spec)), "http://here/predict") == ()

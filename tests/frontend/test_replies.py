@@ -2,8 +2,8 @@
 
 import pytest
 
+from keepfit.client.failures import ERROR_OF_STATUS
 from keepfit.errors import ServingError, UnreachableError
-from keepfit.frontend.client import ERROR_OF_STATUS
 from keepfit.frontend.replies import REPLIES, reply_to
 
 
@@ -19,4 +19,4 @@ def test_table_is_total_over_what_a_prediction_can_raise():
 @pytest.mark.parametrize("kind", sorted(set(ERROR_OF_STATUS.values()), key=lambda kind: kind.__name__))
 def test_everything_that_the_client_raises_has_a_reply(kind):
     assert kind in REPLIES
-    assert reply_to(kind("why")).status in {400, 501, 502, 503, 504}
+    assert reply_to(kind("why")).status in {400, 413, 501, 502, 503, 504}

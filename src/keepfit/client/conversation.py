@@ -51,7 +51,7 @@ class Conversation:
 
     def forward(self, target: Target, body: bytes) -> Flow[bytes]:
         """Pass a body on, and its answer back."""
-        return (yield self._wire.forward(target, body))
+        return self._wire.read_forwarded((yield self._wire.forward(target, body)))
 
     def classify(
         self, target: Target, examples: Sequence[Example], context: Example | None, signature: str

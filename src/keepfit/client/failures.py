@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import orjson
 
 from keepfit.errors import (
+    FailedPreconditionError,
     InferenceError,
     InvalidRequestError,
     KeepfitError,
@@ -45,7 +46,8 @@ CODES: Mapping[type[KeepfitError], Codes] = {
     TooLargeError: Codes((413, 414, 431), ()),
     UnauthenticatedError: Codes((401, 403), ("UNAUTHENTICATED", "PERMISSION_DENIED")),
     ModelNotFoundError: Codes((404,), ("NOT_FOUND",)),
-    UnavailableError: Codes((412, 429, 503), ("FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", "UNAVAILABLE")),
+    FailedPreconditionError: Codes((412,), ("FAILED_PRECONDITION",)),
+    UnavailableError: Codes((429, 503), ("RESOURCE_EXHAUSTED", "UNAVAILABLE")),
     TimedOutError: Codes((408, 504), ("DEADLINE_EXCEEDED",)),
     UnimplementedError: Codes((501,), ("UNIMPLEMENTED",)),
     InferenceError: Codes(

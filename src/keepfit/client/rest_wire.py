@@ -56,6 +56,12 @@ class RestWire:
         """Pass on a predict request as it is."""
         return Request(f"{self._path(target)}:predict", body)
 
+    def read_forwarded(self, answer: bytes) -> bytes:
+        """Return the answer as it is, if it is an object at all."""
+        if not answer.lstrip().startswith(b"{"):
+            raise self._server.garbage("a prediction")
+        return answer
+
     def ask_examples(
         self, call: ExampleCall, target: Target, signature: str, examples: Sequence[Example], context: Example | None
     ) -> Request:
@@ -85,8 +91,7 @@ class RestWire:
         """Read the signatures: protobuf's JSON of a SignatureDefMap."""
         with self._reading("model metadata"):
             document = json_arrays.load(answer)
-            signature_map = protos.SignatureDefMap()
-            json_format.ParseDict(document["metadata"]["signature_def"], signature_map, ignore_unknown_fields=True)
+            signature_map = _signature_map(document["metadata"]["signature_def"])
             version = document.get("model_spec", {}).get("version")
             return Metadata(None if version is None else int(version), signatures_of(signature_map.signature_def))
 
@@ -113,8 +118,14 @@ class RestWire:
             raise self._server.garbage(what) from error
 
 
+def _signature_map(document: Any) -> Any:
+    if not isinstance(document, dict):
+        raise TypeError("the signatures are no object")
+    return json_format.ParseDict(document, protos.SignatureDefMap(), ignore_unknown_fields=True)
+
+
 def _signed(signature: str) -> dict[str, Any]:
-    return {} if signature == DEFAULT_SIGNATURE else {"signature_name": signature}
+    return {} if signature in ("", DEFAULT_SIGNATURE) else {"signature_name": signature}
 
 
 def _dtype_of(signature: Signature, name: str) -> str | None:

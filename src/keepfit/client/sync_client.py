@@ -42,8 +42,8 @@ class Client:
     `address` is host:8501 or http(s):// for REST, grpc(s)://host:8500 or unix:/path for gRPC. Every call takes
     `timeout_s`, the time for its whole answer, retries included; without it the client's own counts. Calls raise
     errors of keepfit.errors: UnreachableError, TimedOutError, UnavailableError, UnauthenticatedError,
-    ModelNotFoundError, InvalidRequestError, TooLargeError, UnimplementedError and InferenceError; a wrong address or
-    file is a ConfigError.
+    ModelNotFoundError, InvalidRequestError, TooLargeError, FailedPreconditionError, UnimplementedError and
+    InferenceError; a wrong address or file is a ConfigError.
     """
 
     def __init__(

@@ -27,6 +27,9 @@ class Wire(Protocol):
     def forward(self, target: Target, body: bytes) -> Request:
         """Pass on a request in JSON as it is; raises UnimplementedError where JSON is not spoken."""
 
+    def read_forwarded(self, answer: bytes) -> bytes:
+        """Return the answer to forward() as it is."""
+
     def ask_examples(
         self, call: ExampleCall, target: Target, signature: str, examples: Sequence[Example], context: Example | None
     ) -> Request:

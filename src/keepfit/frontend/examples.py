@@ -4,7 +4,8 @@ import json
 import shlex
 from typing import Any
 
-from keepfit.frontend.inputs import DEFAULT_SIGNATURE, Input, ModelForm
+from keepfit.frontend.inputs import Input, ModelForm
+from keepfit.signatures import DEFAULT_SIGNATURE
 
 _NUMBERS = (1.5, 2.3, 0.7, 3.1)
 _MAX_WIDTH = 32

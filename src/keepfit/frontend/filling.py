@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from keepfit.frontend.inputs import DEFAULT_SIGNATURE, INTEGER_RANGES, Input, ModelForm
+from keepfit.frontend.inputs import INTEGER_RANGES, Input, ModelForm
+from keepfit.signatures import DEFAULT_SIGNATURE
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)

@@ -1,24 +1,23 @@
-"""Which fields a model's own inputs make: read from TensorFlow Serving's metadata. Pure; knows no HTML and no HTTP."""
+"""Which fields a model's own inputs make, by its signatures. Pure; knows no HTML and no HTTP."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from keepfit.errors import UnimplementedError
+from keepfit.signatures import DEFAULT_SIGNATURE, Signature
 
 Kind = Literal["number", "integer", "bool", "text", "row", "json"]
 
-DEFAULT_SIGNATURE = "serving_default"
-_INIT_SIGNATURE = "__saved_model_init_op"
-_FLOATS = {"DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16"}
+_FLOATS = {"float32", "float64", "float16", "bfloat16"}
 _MAX_COLUMNS = 256
 """More columns than this are only taken as a row: nobody fills in so many fields."""
 _LEAST_PICTURE = 64
 
 INTEGER_RANGES: Mapping[str, tuple[int, int]] = {
-    **{f"DT_INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
-    **{f"DT_UINT{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
+    **{f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
 }
 
 
@@ -52,9 +51,9 @@ class Input:
             return "number"
         if self.dtype in INTEGER_RANGES:
             return "integer"
-        if self.dtype == "DT_BOOL":
+        if self.dtype == "bool":
             return "bool"
-        return "text" if self.dtype == "DT_STRING" else "json"
+        return "text" if self.dtype == "string" else "json"
 
     @property
     def kind(self) -> Kind:
@@ -118,29 +117,12 @@ class ModelForm:
         return len(self.inputs) > 1
 
 
-def read_form(signatures: Mapping[str, Any]) -> ModelForm:
+def read_form(signatures: Mapping[str, Signature]) -> ModelForm:
     """Return the form of serving_default, or of the first signature there is; raises UnimplementedError for none."""
-    names = [name for name in sorted(signatures) if name != _INIT_SIGNATURE]
-    if not names:
+    if not signatures:
         raise UnimplementedError("The model has no signature that could be called.")
-    name = DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in names else names[0]
-    signature = signatures[name]
-    infos = signature.get("inputs") if isinstance(signature, dict) else None
-    if not isinstance(infos, dict) or not infos:
+    name = DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in signatures else min(signatures)
+    inputs = signatures[name].inputs
+    if not inputs:
         raise UnimplementedError(f"The model's signature {name!r} takes no input, so there is nothing to fill in.")
-    return ModelForm(name, tuple(_input(key, infos[key]) for key in sorted(infos)))
-
-
-def _input(name: str, info: Any) -> Input:
-    info = info if isinstance(info, dict) else {}
-    return Input(name, str(info.get("dtype", "")), _shape(info.get("tensor_shape")))
-
-
-def _shape(found: Any) -> tuple[int | None, ...] | None:
-    if not isinstance(found, dict) or found.get("unknown_rank") is True:
-        return None
-    try:
-        sizes = [int(dimension["size"]) for dimension in found.get("dim", [])]
-    except (KeyError, TypeError, ValueError):
-        return None
-    return tuple(None if size < 0 else size for size in sizes)
+    return ModelForm(name, tuple(Input(key, its.dtype, its.shape) for key, its in sorted(inputs.items())))

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from flask import Request
 
 from keepfit.errors import (
+    FailedPreconditionError,
     InferenceError,
     InvalidRequestError,
     KeepfitError,
     ModelNotFoundError,
     ServingError,
     TimedOutError,
+    TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnimplementedError,
     UnreachableError,
@@ -29,11 +32,16 @@ class Reply:
 
 REPLIES: Mapping[type[KeepfitError], Reply] = {
     InvalidRequestError: Reply(400, "That does not fit the model", "Correct the values and ask again."),
+    TooLargeError: Reply(413, "That is too much at once", "Send fewer rows."),
     UnimplementedError: Reply(
         501, "This model cannot be asked that way", "Ask it through TensorFlow Serving's API, or export a signature."
     ),
     ServingError: Reply(502, "The model server failed", "Look into the model server's log."),
     InferenceError: Reply(502, "The model failed on this input", "Try other values, or look into the server's log."),
+    FailedPreconditionError: Reply(502, "The model cannot run as it is", "Look into the model server's log."),
+    UnauthenticatedError: Reply(
+        502, "The model server does not let this page in", "Give the frontend a valid API key of the model server."
+    ),
     UnreachableError: Reply(
         502,
         "The model server does not answer",

@@ -9,10 +9,10 @@ import orjson
 from flask import Request, Response, request
 from werkzeug.exceptions import UnsupportedMediaType
 
+from keepfit.client import Client, Retry, VersionStatus
 from keepfit.errors import InvalidRequestError, KeepfitError, ModelNotFoundError, UnavailableError
 from keepfit.frontend.answers import Answer, show
 from keepfit.frontend.bodies import check_body
-from keepfit.frontend.client import ServingClient, VersionStatus
 from keepfit.frontend.examples import example_calls
 from keepfit.frontend.filling import Values, fill
 from keepfit.frontend.inputs import ModelForm, read_form
@@ -32,7 +32,14 @@ class Site:
     def __init__(self, settings: FrontendSettings) -> None:
         self.settings = settings
         self.metrics = FrontendMetrics()
-        self._client = ServingClient(settings)
+        self._client = Client(
+            settings.serving_url,
+            settings.model_name,
+            timeout_s=settings.timeout_s,
+            retry=Retry(within_s=settings.reconnect_s, longest_wait_s=0.2),
+            max_answer_bytes=settings.max_answer_bytes,
+            max_connections=settings.threads,
+        )
         self._openapi = _OPENAPI.read_bytes()
 
     def close(self) -> None:
@@ -43,7 +50,7 @@ class Site:
         """The page: what is served, and the form. 503 as long as there is nothing to ask, whatever the reason."""
         try:
             versions = self._available()
-            form = read_form(self._client.metadata())
+            form = read_form(self._client.metadata().signatures)
         except KeepfitError as error:
             self.metrics.failed_upstream(type(error).__name__)
             return page("absent.html", 503, reply=reply_to(error), detail=str(error))
@@ -56,7 +63,7 @@ class Site:
         if _is_json_request(request):
             body = request.get_data()
             check_body(body, self.settings.max_instances)
-            return json_answer(self._client.predict(body))
+            return json_answer(self._client.forward(body))
         if request.mimetype not in _FORM_TYPES:
             found = repr(request.mimetype) if request.mimetype else "of no stated type"
             raise UnsupportedMediaType(f"The body is {found}: send application/json or a form.")
@@ -66,7 +73,7 @@ class Site:
         """Say that this process works, and how the model server is."""
         server: dict[str, Any] = {"url": self.settings.serving_url, "versions": []}
         try:
-            versions = self._client.status(min(self.settings.probe_timeout_s, self.settings.timeout_s))
+            versions = self._client.status(timeout_s=min(self.settings.probe_timeout_s, self.settings.timeout_s))
             server["state"] = _state(versions)
             server["versions"] = [status.version for status in versions if status.state == "AVAILABLE"]
         except KeepfitError as error:
@@ -87,16 +94,16 @@ class Site:
         if request.files:
             raise InvalidRequestError(f"{next(iter(request.files))!r} is a file: expected text fields")
         values: Values = {name: request.form.getlist(name) for name in request.form}
-        form = read_form(self._client.metadata())
+        form = read_form(self._client.metadata().signatures)
         filled = fill(form, values, self.settings.max_instances)
         if not wants_page(request):
             if filled.mistakes:
                 raise InvalidRequestError(filled.error)
-            return json_answer(self._client.predict(filled.body()))
+            return json_answer(self._client.forward(filled.body()))
         answer = None
         if not filled.mistakes:
             start = time.monotonic()
-            answered = self._client.predict(filled.body())
+            answered = self._client.forward(filled.body())
             answer = show(form, filled, answered, latency_ms=(time.monotonic() - start) * 1000)
         status = 200 if answer else 400
         if is_fragment(request):
