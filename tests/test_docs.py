@@ -40,8 +40,8 @@ def test_every_command_is_in_the_readme_and_in_the_commands_page() -> None:
 
 def test_every_documented_command_exists() -> None:
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
-    assert set(re.findall(r"^## keepfit (\w+)", COMMANDS, re.MULTILINE)) <= known
-    assert set(re.findall(r"`keepfit (\w+)`", README)) <= known
+    assert set(re.findall(r"^## keepfit ([\w-]+)", COMMANDS, re.MULTILINE)) <= known
+    assert set(re.findall(r"`keepfit ([\w-]+)`", README)) <= known
 
 
 def test_every_exit_code_is_documented_and_none_else() -> None:

@@ -214,6 +214,22 @@ def history(
             console.print(table, highlight=False)
 
 
+@app.command(name="api-key")
+def api_key(
+    name: Annotated[str, typer.Argument(help="Who the key is for: letters, digits, - and _.")],
+    file: Annotated[Path | None, typer.Option(help="Append the key's hash here; default: print the line.")] = None,
+) -> None:
+    """Make a key for the model server's --api_keys_file; the key itself is shown once and stored nowhere."""
+    from keepfit.serving import keys
+
+    made = keys.new(name)
+    typer.echo(made.key)
+    if file is None:
+        typer.echo(made.line)
+    else:
+        keys.append(file, made.line)
+
+
 @app.command()
 def version() -> None:
     """Print Keepfit's version."""

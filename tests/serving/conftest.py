@@ -1,6 +1,7 @@
 """Models made once for all serving tests, and servers that run as users start them."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from keepfit.serving import keys
 
 MODELS_PROGRAM = '''
 import sys
@@ -204,6 +207,47 @@ def shared(serve, prepared, tmp_path_factory):
     models.mkdir()
     shutil.copytree(prepared / "2", models / "2")
     return serve(models)
+
+
+@pytest.fixture(scope="session")
+def guarded(serve, prepared, tmp_path_factory):
+    """A server that asks for keys, has small limits, logs every request and lets web pages call it."""
+    folder = tmp_path_factory.mktemp("guarded")
+    shutil.copytree(prepared / "2", folder / "models" / "2")
+    made = keys.new("tester")
+    keys.append(folder / "keys", made.line)
+    server = serve(
+        folder / "models",
+        f"--api_keys_file={folder / 'keys'}",
+        "--access_log_sample_rate=1",
+        f"--access_log_file={folder / 'access.log'}",
+        "--rest_api_enable_cors_support",
+        "--max_body_bytes=100000",
+        "--max_held_bytes=150000",
+        "--max_concurrent_requests=4",
+    )
+    return Guarded(server, made.key, folder)
+
+
+@dataclass
+class Guarded:
+    """That server, a key for it, and the folder of its files."""
+
+    server: Server
+    key: str
+    folder: Path
+
+    @property
+    def bearer(self):
+        return {"authorization": f"Bearer {self.key}"}
+
+    def post(self, body=None, headers=None, **more):
+        content = {"instances": [[1.0, 2.0]]} if body is None else body
+        url = f"{self.server.url}/v1/models/m:predict"
+        return httpx.post(url, json=content, headers=self.bearer if headers is None else headers, timeout=30, **more)
+
+    def log_entries(self):
+        return [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
 
 
 @pytest.fixture

@@ -4,38 +4,36 @@ Knows ASGI with its trailers extension, but not which front runs it.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from keepfit import protos
-from keepfit.errors import InferenceError, ServingError, TooLargeError, UnavailableError
+from keepfit.errors import InferenceError, ServingError, UnimplementedError
 from keepfit.metrics import ServingMetrics, gauge
-from keepfit.serving import config_files, grpc_wire, rest
+from keepfit.serving import channel_arguments, config_files, cors, grpc_wire, rest
+from keepfit.serving.access_log import AccessLog, entry
+from keepfit.serving.admission import Admission, ClientLeftError, Limits, Visit
+from keepfit.serving.asgi_types import Receive, Scope, Send
 from keepfit.serving.grpc_api import GrpcApi
 from keepfit.serving.grpc_wire import Reply
+from keepfit.serving.keys import KeyFile
 from keepfit.serving.model_config import ModelConfig, models_of
 from keepfit.serving.models import Models
 from keepfit.serving.options import Options
 from keepfit.serving.rest import Response, RestApi
 from keepfit.serving.worker_process import Launch, Workers
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Event: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Event]]
-Send: TypeAlias = Callable[[Event], Awaitable[None]]
-
 logger = logging.getLogger(__name__)
+
+Headers: TypeAlias = Mapping[bytes, bytes]
 
 _GRPC = b"application/grpc"
 _GRPC_HEADERS = [(b"content-type", _GRPC)]
-
-
-class ClientLeftError(Exception):
-    """The client closed before its request was complete; nobody hears an answer."""
 
 
 class Application:
@@ -54,33 +52,54 @@ class Application:
             poll_s=options.file_system_poll_wait_seconds,
             allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
         )
+        message_bytes = channel_arguments.parse(options.grpc_channel_arguments).max_message_bytes
+        limits = Limits(
+            max_body_bytes=options.max_body_bytes,
+            max_message_bytes=message_bytes or options.max_body_bytes,
+            max_held_bytes=options.max_held_bytes,
+            max_requests=options.max_concurrent_requests,
+        )
         self._rest = RestApi(self.models, self._metrics, registry, options.rest_api_timeout_in_ms / 1000)
-        self._grpc = GrpcApi(self.models, self._metrics, options.max_body_bytes)
-        self.in_flight = 0
-        self.draining = False
+        self._grpc = GrpcApi(self.models, self._metrics, limits.max_message_bytes)
+        self._keys = KeyFile(Path(options.api_keys_file)) if options.api_keys_file else None
+        self._admission = Admission(limits, self._keys)
+        self._cross_origin = cors.headers(with_keys=self._keys is not None)
+        self._access_log: AccessLog | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered."""
+        return self._admission.requests
+
+    def drain(self) -> None:
+        """Refuse new requests from now on."""
+        self._admission.draining = True
 
     async def start(self) -> None:
         """Start the first worker and the watch over the models."""
         self._workers.start()
         self.models.start()
+        if self._keys is not None:
+            self._keys.start()
+        if self._options.access_log_sample_rate:
+            file = self._options.access_log_file
+            self._access_log = AccessLog(self._options.access_log_sample_rate, Path(file) if file else None)
 
     async def stop(self) -> None:
         """End the watch and all workers."""
         await self.models.stop()
+        if self._keys is not None:
+            self._keys.stop()
         self._workers.stop()
+        if self._access_log is not None:
+            self._access_log.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's life cycle (ASGI)."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            self.in_flight += 1
-            try:
-                await self._answer(scope, receive, send)
-            except ClientLeftError:
-                pass
-            finally:
-                self.in_flight -= 1
+            await self._visit(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -93,51 +112,59 @@ class Application:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _visit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
         headers = dict(scope["headers"])
-        is_grpc = headers.get(b"content-type", b"").startswith(_GRPC)
+        visit = Visit(self._admission, is_grpc=headers.get(b"content-type", b"").startswith(_GRPC))
         try:
-            body = await self._read_body(receive)
-            if self.draining:
-                raise UnavailableError("The server is shutting down")
-            if is_grpc:
-                reply = await self._grpc.handle(scope["path"], headers, body)
+            answer = await self._answer(visit, scope, headers, receive)
+            if isinstance(answer, Reply):
+                await _send_reply(answer, send, with_trailers=scope["http_version"] == "2")
             else:
-                response = await self._rest.handle(scope["method"], scope["path"], body)
+                await self._send_response(answer, send, with_body=scope["method"] != "HEAD")
+        except ClientLeftError:
+            return
+        finally:
+            visit.leave()
+        if self._access_log is not None and self._access_log.chooses():
+            self._access_log.write(entry(scope, visit, answer.status, len(answer.body), time.perf_counter() - started))
+
+    async def _answer(self, visit: Visit, scope: Scope, headers: Headers, receive: Receive) -> Reply | Response:
+        path, method, is_grpc = scope["path"], scope["method"], visit.is_grpc
+        refuse = grpc_wire.error_reply if is_grpc else rest.error_response
+        try:
+            if method == "OPTIONS" and self._options.rest_api_enable_cors_support:
+                return Response(200, b"")  # a browser asks before it sends JSON, and brings no key then
+            if is_grpc:
+                self._check_port(scope)
+            visit.admit(path, headers)
+            body = await visit.read_body(receive)
+            return await (self._grpc.handle(path, headers, body) if is_grpc else self._rest.handle(method, path, body))
         except ServingError as error:
-            reply, response = grpc_wire.error_reply(error), rest.error_response(error)
+            return refuse(error)
         except ClientLeftError:
             raise
         except Exception:
             # The top of a request: a defect of ours must not reach the client as a traceback.
-            logger.exception("%s %s failed", scope["method"], scope["path"])
-            defect = InferenceError("Internal error; the server's log says more")
-            reply, response = grpc_wire.error_reply(defect), rest.error_response(defect)
-        if is_grpc:
-            await _send_reply(reply, send, with_trailers=scope["http_version"] == "2")
-        else:
-            await _send_response(response, send, with_body=scope["method"] != "HEAD")
+            logger.exception("%s %s failed", method, path)
+            return refuse(InferenceError("Internal error; the server's log says more"))
 
-    async def _read_body(self, receive: Receive) -> bytes:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ClientLeftError
-        body: bytes = event.get("body", b"")
-        if not event.get("more_body", False):
-            return body
-        chunks = [body]
-        size = len(body)
-        while event.get("more_body", False):
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                raise ClientLeftError
-            chunk = event.get("body", b"")
-            size += len(chunk)
-            if size <= self._options.max_body_bytes:
-                chunks.append(chunk)
-        if size > self._options.max_body_bytes:
-            raise TooLargeError(f"The body is larger than {self._options.max_body_bytes} bytes")
-        return b"".join(chunks)
+    def _check_port(self, scope: Scope) -> None:
+        """Keep gRPC off the REST port, which TLS and client certificates may not guard."""
+        server = scope.get("server")
+        if server and server[1] == self._options.rest_api_port:
+            raise UnimplementedError("This port has the REST API; gRPC is answered on the port that --port names")
+
+    async def _send_response(self, response: Response, send: Send, *, with_body: bool) -> None:
+        headers = [
+            (b"content-type", response.content_type.encode()),
+            (b"content-length", str(len(response.body)).encode()),
+            *((name.encode(), value.encode()) for name, value in response.headers.items()),
+        ]
+        if self._options.rest_api_enable_cors_support:
+            headers += self._cross_origin
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body if with_body else b""})
 
     def _gauges(self) -> Iterable[Metric]:
         yield gauge(
@@ -162,16 +189,6 @@ def _configs(options: Options) -> tuple[ModelConfig, ...]:
     if options.model_config_file:
         return models_of(config_files.read(options.model_config_file, protos.ModelServerConfig))
     return (ModelConfig(options.model_name, Path(options.model_base_path)),)
-
-
-async def _send_response(response: Response, send: Send, *, with_body: bool) -> None:
-    headers = [
-        (b"content-type", response.content_type.encode()),
-        (b"content-length", str(len(response.body)).encode()),
-        *((name.encode(), value.encode()) for name, value in response.headers.items()),
-    ]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body if with_body else b""})
 
 
 async def _send_reply(reply: Reply, send: Send, *, with_trailers: bool) -> None:

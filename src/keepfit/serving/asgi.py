@@ -1,7 +1,8 @@
 """Where a front that imports its application finds it: builds it when its life begins, from the environment."""
 
 from keepfit.serving import drain, log, options
-from keepfit.serving.app import Application, Receive, Scope, Send
+from keepfit.serving.app import Application
+from keepfit.serving.asgi_types import Receive, Scope, Send
 
 
 class LateApplication:
@@ -14,8 +15,9 @@ class LateApplication:
         """Pass everything on (ASGI)."""
         if self._application is None:
             log.set_up()
-            self._application = Application(options.from_environment())
-            drain.on_signal(self._application)
+            found = options.from_environment()
+            self._application = Application(found)
+            drain.on_signal(self._application, found.grpc_socket_path)
         await self._application(scope, receive, send)
 
 

@@ -15,12 +15,15 @@ from typing import NoReturn
 
 from keepfit.errors import ConfigError, KeepfitError
 from keepfit.ports import require_free
-from keepfit.serving import front
+from keepfit.serving import channel_arguments, front, keys
 from keepfit.serving.flags import BY_NAME, FLAGS
 from keepfit.serving.options import Options
 
 CHANGED_BY_FRONTS = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONHOME", "PYTHONPATH")
 """Variables with which Envoy hosts Python, and with which a worker would not start."""
+
+MAX_SOCKET_PATH = 100
+"""Bytes; the systems' own limits are 103 and 107."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         _note_unused(values)
         options = _options(values)
+        _note_unused_arguments(options)
         check_files(options)
         check_ports(options)
         return front.run(options)
@@ -51,6 +55,10 @@ def check_files(options: Options) -> None:
     if options.config_files:
         # Imported by name: protobuf takes 50 ms to import, which a server without such files need not wait for.
         importlib.import_module("keepfit.serving.config_files").check(options)
+    if options.ssl_config_file:
+        importlib.import_module("keepfit.serving.tls").read(options.ssl_config_file)
+    if options.api_keys_file:
+        keys.read(Path(options.api_keys_file))
 
 
 def check_ports(options: Options) -> None:
@@ -90,7 +98,7 @@ def _options(texts: dict[str, str]) -> Options:
             "--model_base_path is required, the folder whose numbered folders are the model's versions, "
             "or --model_config_file, which names several"
         )
-    for name in ("model_base_path", "model_config_file"):
+    for name in ("model_base_path", "model_config_file", "grpc_socket_path", "api_keys_file", "access_log_file"):
         if values.get(name):
             values[name] = str(Path(values[name]).absolute())
     options = Options(**values, worker_environment={name: os.environ.get(name) for name in CHANGED_BY_FRONTS})
@@ -98,6 +106,10 @@ def _options(texts: dict[str, str]) -> Options:
         raise ConfigError("--port and --rest_api_port are both 0, so nothing would be served")
     if options.port and options.port == options.rest_api_port:
         raise ConfigError(f"--port and --rest_api_port are both {options.port}: give the two APIs different ports")
+    if options.rest_api_ssl and not options.ssl_config_file:
+        raise ConfigError("--rest_api_ssl needs --ssl_config_file, which has the key and the certificate")
+    if len(options.grpc_socket_path.encode()) > MAX_SOCKET_PATH:
+        raise ConfigError(f"--grpc_socket_path={options.grpc_socket_path} is longer than {MAX_SOCKET_PATH} bytes")
     if options.batching_parameters_file and not options.enable_batching:
         raise ConfigError("--batching_parameters_file is set without setting --enable_batching to true")
     return options
@@ -107,6 +119,11 @@ def _note_unused(texts: dict[str, str]) -> None:
     for name in texts:
         if name in BY_NAME and BY_NAME[name].unused:
             sys.stderr.write(f"keepfit-model-server: --{name} is accepted, but not used: {BY_NAME[name].unused}\n")
+
+
+def _note_unused_arguments(options: Options) -> None:
+    for name in channel_arguments.parse(options.grpc_channel_arguments).unused:
+        sys.stderr.write(f"keepfit-model-server: {name} of --grpc_channel_arguments is accepted, but not used\n")
 
 
 def _versions() -> str:

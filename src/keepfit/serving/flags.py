@@ -112,6 +112,8 @@ milliseconds = integer(1, DAY_S * 1000, "milliseconds")
 int32 = integer(-INT32_MAX - 1, INT32_MAX)
 int64 = integer(-INT64_MAX - 1, INT64_MAX)
 count = integer(0, INT32_MAX)
+positive = integer(1, INT32_MAX)
+size = integer(1, INT64_MAX, "bytes")
 
 FLAGS: tuple[Flag, ...] = (
     # what is served
@@ -192,6 +194,13 @@ FLAGS: tuple[Flag, ...] = (
     Flag("skip_initialize_tpu", boolean, "", "there is no support for TPUs"),
     # ours
     Flag("host", text, "address to listen on (ours; default 127.0.0.1, this machine only)"),
+    Flag("rest_api_ssl", boolean, "TLS by --ssl_config_file for REST as well (ours; default false: for gRPC alone)"),
+    Flag("api_keys_file", any_text, "hashes of the keys that requests must bring, from keepfit api-key (ours)"),
+    Flag("access_log_sample_rate", fraction, "share of the requests that get a line of JSON (ours; default 0)"),
+    Flag("access_log_file", any_text, "file for these lines (ours; default stderr)"),
+    Flag("max_body_bytes", size, "of a REST request or a gRPC message (ours; default 268435456)"),
+    Flag("max_held_bytes", size, "of all bodies that are arriving or being answered (ours; default 2147483648)"),
+    Flag("max_concurrent_requests", positive, "requests that are answered at the same time (ours; default 8192)"),
     Flag("spare_worker", boolean, "keep a process with TensorFlow imported, for fast swaps (ours; default true)"),
     Flag("front", choice("auto", "envoy", "hypercorn"), "what listens: auto, envoy or hypercorn (ours; default auto)"),
 )

@@ -53,7 +53,13 @@ class Options:
     monitoring_config_file: str = ""
 
     spare_worker: bool = True
+    rest_api_ssl: bool = False
+    api_keys_file: str = ""
+    access_log_sample_rate: float = 0.0
+    access_log_file: str = ""
     max_body_bytes: int = 256 * 2**20
+    max_held_bytes: int = 2 * 2**30
+    max_concurrent_requests: int = 8192
     front: str = "auto"
     python: str = sys.executable
     worker_environment: Mapping[str, str | None] = dataclasses.field(default_factory=dict)

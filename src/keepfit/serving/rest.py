@@ -51,6 +51,7 @@ METRICS_PATH = "/monitoring/prometheus/metrics"
 _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _CALL = re.compile(_MODEL + r":(?P<call>classify|regress|predict)", re.IGNORECASE)
 _RESOURCE = re.compile(_MODEL + r"(?:/(?P<resource>metadata))?", re.IGNORECASE)
+_ERROR_HEADERS: Mapping[int, Mapping[str, str]] = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 _MAX_VERSION = 2**63 - 1
 _JSON = "application/json"
 
@@ -191,8 +192,7 @@ _OWN = {
 def error_response(error: ServingError) -> Response:
     """Return an error as TensorFlow Serving does: {"error": text}."""
     status = _TOO_LARGE if isinstance(error, TooLargeError) else STATUS_CODES[status_name(error)]
-    headers = {"retry-after": "1"} if status == 503 else {}
-    return Response(status, _error_body(str(error)), headers=headers)
+    return Response(status, _error_body(str(error)), headers=_ERROR_HEADERS.get(status, {}))
 
 
 def _error_body(message: str) -> bytes:

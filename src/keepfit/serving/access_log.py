@@ -1,0 +1,81 @@
+"""One line of JSON for a sample of the requests: who asked what, the outcome, how long it took and how much it was.
+
+Never has bodies, headers or keys. Knows nothing of models.
+"""
+
+import datetime
+import os
+import random
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from keepfit.serving.admission import Visit
+from keepfit.serving.asgi_types import Scope
+
+MAX_PATH = 200
+"""Characters of a path that are written; clients choose it."""
+
+
+def entry(scope: Scope, visit: Visit, status: int, response_bytes: int, seconds: float) -> dict[str, Any]:
+    """Return what is said of a request; its status is HTTP's or gRPC's number."""
+    client = scope.get("client")
+    return {
+        "api": "GRPC" if visit.is_grpc else "REST",
+        "client": client[0] if client else None,
+        "key": visit.owner or None,
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "milliseconds": round(seconds * 1000, 3),
+        "request_bytes": visit.size,
+        "response_bytes": response_bytes,
+    }
+
+
+class AccessLog:
+    """Writes to a file, which may be rotated (renamed) at any time, or to stderr."""
+
+    def __init__(self, sample_rate: float, file: Path | None) -> None:
+        self._sample_rate = sample_rate
+        self._file = file
+        self._descriptor = sys.stderr.fileno() if file is None else _open(file)
+
+    def chooses(self) -> bool:
+        """Tell whether this request is one of the sample."""
+        return random.random() < self._sample_rate  # noqa: S311 - a sample, not a secret
+
+    def write(self, said: dict[str, Any]) -> None:
+        """Write a line. A log that cannot be written (a full disk) loses lines, and fails no request."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        path = said["path"][:MAX_PATH].encode(errors="replace").decode()
+        line = orjson.dumps({"time": now, **said, "path": path}, option=orjson.OPT_APPEND_NEWLINE)
+        with suppress(OSError):
+            self._follow_rotation()
+            os.write(self._descriptor, line)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._descriptor)
+
+    def _follow_rotation(self) -> None:
+        if self._file is None:
+            return
+        with suppress(FileNotFoundError):
+            if _same(self._descriptor, self._file):
+                return
+        fresh = _open(self._file)
+        os.close(self._descriptor)
+        self._descriptor = fresh
+
+
+def _open(file: Path) -> int:
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+
+def _same(descriptor: int, file: Path) -> bool:
+    return os.path.samestat(os.fstat(descriptor), file.stat())

@@ -1,0 +1,138 @@
+"""Decides, before anything of its body is read, whether a request is let in, and bounds what all of them hold.
+
+Knows headers, counts and bytes; knows no models, and no HTTP or gRPC codes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keepfit.errors import InvalidRequestError, TooLargeError, UnavailableError
+from keepfit.serving.asgi_types import Receive
+from keepfit.serving.keys import KeyFile
+
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
+"""What is answered without a key: load balancers and supervisors that ask have none, and learn nothing else."""
+
+
+class ClientLeftError(Exception):
+    """The client closed before its request was complete; nobody hears an answer."""
+
+
+_FRAME_BYTES = 5
+"""Before each gRPC message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request, and what all of them together, may ask of the server."""
+
+    max_body_bytes: int
+    """Of a REST request."""
+    max_message_bytes: int
+    """Of a gRPC message."""
+    max_held_bytes: int
+    """Of bodies that arrive in parts, over all requests until they are answered."""
+    max_requests: int
+    """At the same time."""
+
+
+class Admission:
+    """Counts the requests that are being answered, and the bytes that they hold."""
+
+    def __init__(self, limits: Limits, keys: KeyFile | None) -> None:
+        self._limits = limits
+        self._keys = keys
+        self.requests = 0
+        self.held_bytes = 0
+        self.draining = False
+
+    def admit(self, path: str, headers: Mapping[bytes, bytes], *, is_grpc: bool) -> str:
+        """Return the name of the key that the request brings, or nothing if none is asked for; raises ServingError."""
+        is_public = path in PUBLIC_PATHS
+        owner = "" if self._keys is None or is_public else self._keys.owner(headers)
+        if self.draining:
+            raise UnavailableError("The server is shutting down")
+        if self.requests > self._limits.max_requests and not is_public:
+            raise UnavailableError(f"The server already answers {self._limits.max_requests} requests; try again later")
+        declared = headers.get(b"content-length")
+        if declared is not None:
+            self.check_size(_length(declared), is_grpc=is_grpc)
+        return owner
+
+    def hold(self, more: int) -> None:
+        """Take more bytes of a body; raises UnavailableError."""
+        if self.held_bytes + more > self._limits.max_held_bytes:
+            raise UnavailableError(
+                f"The server already holds {self._limits.max_held_bytes} bytes of requests; try again later"
+            )
+        self.held_bytes += more
+
+    def check_size(self, size: int, *, is_grpc: bool) -> None:
+        """Raise TooLargeError if a body is larger than may be."""
+        if is_grpc:
+            limit = self._limits.max_message_bytes
+            if size > limit + _FRAME_BYTES:
+                raise TooLargeError(f"Received message larger than max ({size - _FRAME_BYTES} vs. {limit})")
+        elif size > self._limits.max_body_bytes:
+            raise TooLargeError(
+                f"The body is larger than the {self._limits.max_body_bytes} bytes that --max_body_bytes allows"
+            )
+
+
+class Visit:
+    """One request, from its first byte until it is answered."""
+
+    __slots__ = ("_admission", "held", "is_grpc", "owner", "size")
+
+    def __init__(self, admission: Admission, *, is_grpc: bool) -> None:
+        self._admission = admission
+        self.is_grpc = is_grpc
+        self.owner = ""
+        """The name of its key."""
+        self.size = 0
+        """Bytes of its body."""
+        self.held = 0
+        """Those of them that count as held."""
+        admission.requests += 1
+
+    def admit(self, path: str, headers: Mapping[bytes, bytes]) -> None:
+        """Ask to be let in; raises ServingError."""
+        self.owner = self._admission.admit(path, headers, is_grpc=self.is_grpc)
+
+    async def read_body(self, receive: Receive) -> bytes:
+        """Return the whole body; raises ServingError as soon as it is too much, ClientLeftError if it breaks off."""
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise ClientLeftError
+        body: bytes = event.get("body", b"")
+        self.size = len(body)
+        if not event.get("more_body", False):
+            self._admission.check_size(self.size, is_grpc=self.is_grpc)
+            return body
+        parts = [body]
+        self._hold(len(body))
+        while event.get("more_body", False):
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise ClientLeftError
+            part = event.get("body", b"")
+            parts.append(part)
+            self.size += len(part)
+            self._hold(len(part))
+        return b"".join(parts)
+
+    def leave(self) -> None:
+        """Give back what it holds."""
+        self._admission.requests -= 1
+        self._admission.held_bytes -= self.held
+
+    def _hold(self, more: int) -> None:
+        self._admission.check_size(self.size, is_grpc=self.is_grpc)
+        self._admission.hold(more)
+        self.held += more
+
+
+def _length(declared: bytes) -> int:
+    if not declared.isdigit() or len(declared) > 18:
+        raise InvalidRequestError("The content-length header is not a length in bytes")
+    return int(declared)
