@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
+from tests.pipeline.challenged import AUC, AUC_RULES, BAD_PART, GOOD_PARTS, SMALL_PART, Challenge, part, used
 from tests.pipeline.reports import numeric_table, reportable
 
 from keepfit.pipeline.report import render
@@ -16,7 +17,17 @@ CASES = {
     "regression": {"labels": None, "noise": 20},
     "rejected": {"noise": 0.9, "rows": 300},
     "wide": {"table": numeric_table(300), "rows": 300},
-    "hostile": {"labels": (f"{HOSTILE}a", f"{HOSTILE}b"), "target": HOSTILE},
+    "challenged": {
+        "challenge": Challenge(gained=9, lost=2, slices=GOOD_PARTS, metrics=(AUC,), holdout=used(3)),
+        "gate": AUC_RULES,
+    },
+    "failed": {"challenge": Challenge(lost=12, slices=(*GOOD_PARTS, BAD_PART), slow=9, holdout=used(30)), "noise": 0.7},
+    "undecided": {"challenge": Challenge(gained=3, lost=4, slices=(*GOOD_PARTS, SMALL_PART), holdout=used(0))},
+    "hostile": {
+        "labels": (f"{HOSTILE}a", f"{HOSTILE}b"),
+        "target": HOSTILE,
+        "challenge": Challenge(gained=9, slices=(part(HOSTILE, 90, 97.0), part("x" * 200, 90, 97.0))),
+    },
 }
 # WCAG 2.2: relative luminance of sRGB, and the contrast of text with what is painted behind it
 CONTRASTS = """() => {
@@ -77,7 +88,8 @@ def test_nothing_sticks_out_of_the_page(open_report, case, width):
     page = open_report(case, viewport={"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == width
     cut = page.evaluate(
-        """() => [...document.querySelectorAll('.chart text')].filter(text => {
+        """() => [...document.querySelectorAll('.chart text, .gauge .tag, .gauge .tick, .lane .tick')].filter(text => {
+          if (!text.checkVisibility()) return false;
           const [its, panel] = [text.getBoundingClientRect(), text.closest('.panel').getBoundingClientRect()];
           return its.left < panel.left || its.right > panel.right;
         }).map(text => text.textContent)"""
@@ -85,7 +97,7 @@ def test_nothing_sticks_out_of_the_page(open_report, case, width):
     assert cut == []
 
 
-@pytest.mark.parametrize("case", ["binary", "thirty classes", "rejected", "regression"])
+@pytest.mark.parametrize("case", ["thirty classes", "rejected", "regression", "challenged", "failed", "undecided"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_all_text_has_contrast(open_report, case, scheme):
     assert open_report(case, color_scheme=scheme).evaluate(CONTRASTS) == []
@@ -95,7 +107,7 @@ def test_person_without_script_reads_the_verdict_and_sees_the_pictures(open_repo
     page = open_report("binary", java_script_enabled=False)
     expect(page.get_by_role("heading", level=1)).to_have_text("Version 7")
     expect(page.get_by_text("Promoted", exact=True)).to_be_visible()
-    expect(page.get_by_role("img", name="Accuracy on the holdout: 99.")).to_be_visible()
+    expect(page.get_by_role("img", name="Accurate enough: 99.")).to_be_visible()
     for name in ("Loss on the training rows", "ROC curve with an area", "Calibration:", "Histogram of"):
         expect(page.get_by_role("img", name=name).first).to_be_visible()
     expect(page.get_by_role("row", name="no")).not_to_have_count(0)
@@ -103,10 +115,41 @@ def test_person_without_script_reads_the_verdict_and_sees_the_pictures(open_repo
 
 def test_point_of_the_estimate_lies_in_its_interval_right_of_the_required_least(open_report):
     page = open_report("binary")
-    places = {name: page.locator(f".gauge .{name}").bounding_box() for name in ("point", "reach", "least", "track")}
+    gauge = page.locator(".gauge").first
+    places = {name: gauge.locator(f".{name}").bounding_box() for name in ("point", "reach", "least", "track")}
     middle = places["point"]["x"] + places["point"]["width"] / 2
     assert places["reach"]["x"] < middle < places["reach"]["x"] + places["reach"]["width"]
     assert places["track"]["x"] < places["least"]["x"] < places["reach"]["x"]
+
+
+def test_outcome_is_told_by_word_and_shape_as_well_as_by_colour(open_report):
+    page = open_report("undecided", viewport={"width": 1280, "height": 800})
+    passed, open_ = (
+        page.get_by_role("img", name="Accurate enough"),
+        page.get_by_role("img", name="As good as version 6"),
+    )
+    looks = "point => [getComputedStyle(point).borderRadius, getComputedStyle(point).backgroundColor]"
+    assert passed.locator(".point").evaluate(looks) != open_.locator(".point").evaluate(looks)
+    card = page.locator(".panel").first.evaluate("panel => getComputedStyle(panel).backgroundColor")
+    assert open_.locator(".point").evaluate(looks)[1] == card
+    failed = open_report("failed").get_by_role("img", name="Accurate enough").locator(".point")
+    assert (
+        failed.evaluate("point => [getComputedStyle(point).borderRadius, getComputedStyle(point).rotate]")[1] == "45deg"
+    )
+    expect(page.get_by_role("heading", name="As good as version 6: cannot tell")).to_be_visible()
+
+
+@pytest.mark.parametrize("case", ["failed", "undecided"])
+def test_phone_shows_champion_and_slices_without_scrolling_sideways(open_report, case):
+    page = open_report(case, viewport={"width": 360, "height": 800})
+    for table in (".slices", ".beside"):
+        scrolled = page.locator(f".scroll:has({table})")
+        assert scrolled.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+    row = page.locator(".slices tbody tr").first
+    for piece in ("th", ".lane", ".outcome"):
+        box = row.locator(piece).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
 
 
 def test_hostile_names_are_text(open_report):
@@ -125,10 +168,12 @@ def test_folded_columns_open_by_keyboard(open_report):
 
 
 def test_links_of_the_page_lead_to_their_sections(open_report):
-    page = open_report("binary")
+    page = open_report("challenged")
     links = page.locator("nav a")
-    assert links.count() == 6
-    for number in range(6):
+    assert links.all_inner_texts() == [
+        "Verdict", "Version 6", "Slices", "Training", "Holdout", "Data", "Call", "Origin",
+    ]  # fmt: skip
+    for number in range(links.count()):
         target = links.nth(number).get_attribute("href")
         links.nth(number).click()
         expect(page.locator(target)).to_be_in_viewport()

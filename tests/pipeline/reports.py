@@ -66,9 +66,13 @@ def reportable(
     version: int | None = 7,
     curves: dict[str, list[float]] | None = None,
     change: Callable[[Any], Any] = lambda predictions: predictions,
+    challenge: Callable[..., Evidence] | None = None,
     **config: Any,
 ) -> Reportable:
-    """Make what a run hands to `render`; `labels` None is a regression, `change` is applied to the predictions."""
+    """Make what a run hands to `render`; `labels` None is a regression, `change` is applied to the predictions.
+
+    `challenge` is given the evidence, target, truth and predictions, and returns more evidence.
+    """
     random = np.random.default_rng(1)
     truth = random.normal(250, 80, rows) if labels is None else np.array(labels)[np.arange(rows) % len(labels)]
     frame = pl.DataFrame({**table(rows, random), target: truth}, strict=False)
@@ -79,7 +83,10 @@ def reportable(
     its = dataset.schema.target
     predictions = change(answers(its, dataset.holdout.target, noise, random))
     evaluation = evaluate(its, dataset.holdout.target, predictions)
-    verdict = decide(Evidence(evaluation), settings.gate)
+    evidence = Evidence(evaluation)
+    if challenge is not None:
+        evidence = challenge(evidence, its, dataset.holdout.target, predictions)
+    verdict = decide(evidence, settings.gate)
     history = curves or {
         "loss": [0.5 * 0.8**epoch + 0.1 for epoch in range(20)],
         **({"accuracy": [0.985 - 0.2 * 0.7**epoch for epoch in range(20)]} if labels else {}),

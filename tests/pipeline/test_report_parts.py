@@ -12,9 +12,18 @@ from keepfit.pipeline.report.confusion import confusion_of
 from keepfit.pipeline.report.curves import curve_charts
 from keepfit.pipeline.report.probabilities import calibration_chart, roc, thresholds
 from keepfit.pipeline.report.regression import error_quantiles, r2_interval, value_charts
-from keepfit.pipeline.report.standing import accuracy_standing, r2_standing
 from keepfit.pipeline.report.table import MOST_COLUMNS, class_bars, column_lines
-from keepfit.pipeline.report.wording import beside, count, number, percent, seconds, sentence, shortened
+from keepfit.pipeline.report.wording import (
+    beside,
+    count,
+    number,
+    percent,
+    quantity,
+    seconds,
+    sentence,
+    shortened,
+    size,
+)
 
 NUMBERS = st.floats(-1e30, 1e30)
 COLUMN = {
@@ -94,45 +103,37 @@ def test_score_reads_on_its_side_of_the_bound(value, bound):
     assert (shown >= bound) == (value >= bound)
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "bounds", "text"),
+    [
+        (96.996, "percent", (97.0,), "96.996 %"), (99.999, "percent", (), "99.999 %"),
+        (-4.24, "points", (), "−4.24 points"),
+        (1.3549, "ratio", (), "1.35 times"), (0.444, "ms", (), "0.44 ms"), (191_000, "bytes", (), "191 kB"),
+        (0.98, "", (0.98,), "0.9800"), (15.996, "", (16.0,), "15.996"),
+        (16.2, "", (), "16.20"), (470.25, "", (), "470.2"),
+        (0.0, "", (), "0"), (-1e60, "", (0.5,), "−1e60"), (2e9, "ratio", (), "2e9 times"), (math.nan, "ms", (), "–"),
+    ],
+)  # fmt: skip
+def test_quantity_has_its_unit_and_reads_on_its_side_of_the_bound(value, unit, bounds, text):
+    assert quantity(value, unit, bounds) == text
+
+
+def test_difference_has_its_sign():
+    assert quantity(0.125, "points", signed=True) == "+0.12 points"
+    assert quantity(-0.001, "points", signed=True) == "−0.001 points"
+    assert quantity(0.0, "points", signed=True) == "0.00 points"
+
+
+def test_size_is_in_the_unit_that_suits_it():
+    assert (size(12), size(1_234), size(5.6e6), size(7.89e9)) == ("12 bytes", "1.23 kB", "5.6 MB", "7.89 GB")
+
+
 def test_words():
     assert (count(1), count(2_000), count(1, "class")) == ("1 row", "2,000 rows", "1 class")
     assert shortened("abcdefghij", 10) == "abcdefghij"
     assert shortened("abcdefghijk", 7) == "abcd…jk"
     assert sentence("some") == "Some."
     assert sentence("") == "."
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "interval", "words"),
-    [
-        (99.0, (98.0, 99.5), "above the required least: that it passes"),
-        (97.0, (96.0, 98.0), "reaches below the required least"),
-        (96.0, (95.0, 97.5), "reaches above the required least"),
-        (90.0, (88.0, 92.0), "below the required least: that it fails"),
-    ],
-)
-def test_standing_says_what_the_interval_means(accuracy, interval, words):
-    standing = accuracy_standing(accuracy, interval, 97.0, 2_000)
-    assert words in standing.meaning
-    assert "few" not in standing.meaning
-    assert standing.passed == (accuracy >= 97)
-
-
-@given(st.floats(0, 100), st.floats(0, 50), st.floats(0, 100))
-def test_standing_lies_on_its_line_in_order(accuracy, reach, required):
-    low, high = max(0.0, accuracy - reach), min(100.0, accuracy + reach)
-    standing = accuracy_standing(accuracy, (low, high), required, 100)
-    assert 0 <= standing.low_at <= standing.score_at <= standing.high_at <= 100
-    assert 0 <= standing.required_at <= 100
-    assert (standing.score_at >= standing.required_at) == (accuracy >= required) or math.isclose(
-        standing.score_at, standing.required_at, abs_tol=0.01
-    )
-
-
-def test_hopeless_r2_is_written_short():
-    standing = r2_standing(-1e60, (-2e60, -1e50), 0.5, 100)
-    assert standing.score == "−1e60"
-    assert len(standing.meaning) < 250
 
 
 def test_r2_interval_holds_the_true_value_about_as_often_as_it_says():

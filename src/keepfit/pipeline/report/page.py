@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 from keepfit.data.schema import Schema, Target
 from keepfit.pipeline.evaluate import predicted_classes
 from keepfit.pipeline.report import probabilities, regression, wording
+from keepfit.pipeline.report.budget import budget_of
 from keepfit.pipeline.report.calls import call_of
 from keepfit.pipeline.report.chart import Chart
+from keepfit.pipeline.report.comparison import side_by_side
 from keepfit.pipeline.report.confusion import confusion_of
 from keepfit.pipeline.report.curves import curve_charts
-from keepfit.pipeline.report.standing import Standing, accuracy_standing, r2_standing
+from keepfit.pipeline.report.figures import figures_of
+from keepfit.pipeline.report.heading import heading_of
+from keepfit.pipeline.report.judgement import judgement_of
+from keepfit.pipeline.report.parts import slices_of
+from keepfit.pipeline.report.ruling import completed, rulings_of
 from keepfit.pipeline.report.table import FEW_COLUMNS, MOST_COLUMNS, class_bars, column_lines
 
 Array = NDArray[Any]
@@ -33,15 +39,6 @@ _STAGES = {
     "qualification": "load and compare",
 }
 _LABEL_LENGTH = 18
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number of the row below the verdict."""
-
-    name: str
-    value: str
-    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,13 +61,20 @@ def render(metrics: Mapping[str, Any], schema: Schema, truth: Array, predictions
     judged = _Judged(truth[finite], predictions[finite].astype(np.float64), int(np.sum(~finite)))
     is_regression = schema.target.task == "regression"
     roc = None if schema.target.task != "binary" or not len(judged.truth) else _roc(judged)
+    verdict = metrics["verdict"]
+    rulings = completed(rulings_of(verdict), metrics, _fit_interval(metrics, judged, is_regression=is_regression))
+    judgement = judgement_of(rulings, verdict["decision"])
     return _template().render(
         metrics=metrics,
         schema=schema,
-        status=_status(metrics),
+        heading=heading_of(metrics, judgement.groups),
         created=datetime.fromisoformat(metrics["created_at"]),
-        standing=_standing(metrics, judged, is_regression),
-        figures=_figures(metrics, schema.target, roc),
+        judgement=judgement,
+        figures=figures_of(metrics, schema.target, None if roc is None else roc.area),
+        budget=budget_of(verdict),
+        warnings=verdict.get("warnings") or (),
+        beside=side_by_side(metrics, rulings),
+        slices=slices_of(verdict, rulings, is_regression),
         curves=curve_charts(metrics["curves"], _comparable(metrics, is_regression)),
         charts=_charts(judged, schema.target, roc) if len(judged.truth) else (),
         left_out=judged.left_out,
@@ -97,27 +101,10 @@ def _template() -> Template:
     return environment.get_template("report.html")
 
 
-def _status(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """How the page is headed; a candidate that passed and has no version was only tried out."""
-    decision, version = metrics["verdict"]["decision"], metrics["version"]
-    if decision != "PROMOTE":
-        word = "Rejected" if decision == "REJECT" else decision.capitalize()
-        return {"look": "bad", "word": word, "title": "Candidate", "after": "It is not served."}
-    if version is None:
-        return {"look": "good", "word": "Passed", "title": "Candidate", "after": "It was tried out, and is not served."}
-    return {"look": "good", "word": "Promoted", "title": f"Version {version}", "after": ""}
-
-
-def _standing(metrics: Mapping[str, Any], judged: _Judged, is_regression: bool) -> Standing | None:
-    found, gate = metrics["evaluation"], metrics["config"]["gate"]
-    if not is_regression:
-        interval = found["accuracy_low_percent"], found["accuracy_high_percent"]
-        return accuracy_standing(found["accuracy_percent"], interval, gate["min_accuracy_percent"], found["rows"])
-    r2 = found.get("r2")
-    if r2 is None or judged.left_out:
+def _fit_interval(metrics: Mapping[str, Any], judged: _Judged, *, is_regression: bool) -> tuple[float, float] | None:
+    if not is_regression or metrics["evaluation"].get("r2") is None or judged.left_out:
         return None
-    bounds = regression.r2_interval(judged.truth.astype(np.float64), judged.predictions[:, 0])
-    return None if bounds is None else r2_standing(r2, bounds, gate["min_r2"], found["rows"])
+    return regression.r2_interval(judged.truth.astype(np.float64), judged.predictions[:, 0])
 
 
 def _comparable(metrics: Mapping[str, Any], is_regression: bool) -> dict[str, float | None]:
@@ -125,32 +112,6 @@ def _comparable(metrics: Mapping[str, Any], is_regression: bool) -> dict[str, fl
     if is_regression:
         return {}
     return {"loss": metrics["test_loss"], "accuracy": metrics["test_accuracy_percent"] / 100}
-
-
-def _figures(metrics: Mapping[str, Any], target: Target, roc: probabilities.Roc | None) -> tuple[Figure, ...]:
-    found, data = metrics["evaluation"], metrics["dataset"]
-    rows = Figure("Holdout", f"{data['holdout_rows']:,}", f"rows to judge, {data['train_rows']:,} to train")
-    if target.task == "regression":
-        spread = data["target"]["holdout"]["std"]
-        return (
-            Figure("R²", wording.number(found.get("r2")), "1 is perfect, 0 is always the mean"),
-            Figure("Mean absolute error", wording.number(found.get("mae")), f"in units of {target.name}"),
-            Figure(
-                "Root mean square error",
-                wording.number(found.get("rmse")),
-                f"the target's own spread is {wording.number(spread)}",
-            ),
-            rows,
-        )
-    trivial = Figure(
-        "Commonest class", wording.percent(found["trivial_percent"]), "of the holdout; what naming it always reaches"
-    )
-    figures = [Figure("Log loss", wording.number(metrics["test_loss"]), "on the holdout; 0 is perfect"), trivial, rows]
-    if roc:
-        figures.insert(0, Figure("Area under ROC", f"{roc.area:.4f}", "1 is perfect, 0.5 is chance"))
-    wrong = found["rows"] - found["correct"]
-    figures.insert(0, Figure("Wrong", f"{wrong:,}", f"of {wording.count(found['rows'])}"))
-    return tuple(figures)
 
 
 def _roc(judged: _Judged) -> probabilities.Roc | None:

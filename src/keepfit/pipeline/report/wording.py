@@ -41,6 +41,33 @@ def beside(value: float, bounds: Iterable[float], digits: int) -> str:
     )
 
 
+def quantity(value: float, unit: str, bounds: Iterable[float] = (), *, signed: bool = False) -> str:
+    """A number of the gate with its unit: percent, points, ratio, ms, bytes, or none."""
+    if not math.isfinite(value):
+        return "–"
+    if unit == "bytes":
+        return size(value)
+    if abs(value) >= 1e6 or (value == 0 and not unit):
+        text = number(value)
+    elif unit:
+        ends = (0.0, 100.0) if unit == "percent" and not signed else (0.0,)
+        text = beside(value, (*bounds, *ends), 2)
+    else:
+        # four digits, and no more than four decimals
+        text = beside(value, (*bounds, 0.0), min(4, max(0, 3 - math.floor(math.log10(abs(value))))))
+    text += {"percent": " %", "points": " points", "ratio": " times", "ms": " ms"}.get(unit, "")
+    text = text.replace("-", "−")
+    return f"+{text}" if signed and value > 0 else text
+
+
+def size(value: float) -> str:
+    """Bytes in the unit that suits them."""
+    for name, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= factor:
+            return f"{number(value / factor, 3)} {name}"
+    return count(round(value), "byte")
+
+
 def share(part: float, digits: int = 1) -> str:
     """A share between 0 and 1 as a percentage."""
     return percent(100 * part, digits)

@@ -1,0 +1,55 @@
+"""A verdict in one line that a person on a phone understands: what decided, with its numbers, and what to do. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_MOST_REASONS = 2
+_LONGEST = 200
+_ASIDE = re.compile(r" \([^()]*\b(?:interval|rows?|version before)\b[^()]*\)")
+"""What the gate's sentences say in passing: intervals and counts. They stand in the report."""
+
+
+def decided(verdict: Mapping[str, Any]) -> str:
+    """What the verdict rests on, in the gate's words without asides; at most two rules, the others counted."""
+    decision = verdict["decision"]
+    if decision == "PROMOTE":
+        return _short(verdict["reason"])
+    deciding = "fail" if decision == "REJECT" else "inconclusive"
+    reasons = [rule["reason"] for rule in verdict["rules"] if _outcome(rule) == deciding]
+    words = "failed" if decision == "REJECT" else "cannot tell"
+    return _listed([_short(reason) for reason in reasons], words)
+
+
+def summary(verdict: Mapping[str, Any], served: int | None) -> str:
+    """The line for notifications; `served` is the version that was in service, None if none was."""
+    if verdict["decision"] == "PROMOTE":
+        undo = "" if served is None else f". To go back to version {served}: keepfit rollback"
+        return f"{decided(verdict)}{undo}"
+    stays = "Nothing is served yet" if served is None else f"Version {served} stays in service"
+    change = _first_change(verdict)
+    to_do = f". To {'pass' if verdict['decision'] == 'REJECT' else 'tell'}: {change}" if change else ""
+    return f"{decided(verdict)}. {stays}{to_do}"
+
+
+def _outcome(rule: Mapping[str, Any]) -> str:
+    outcome: str = rule.get("outcome", "pass" if rule.get("passed") else "fail")
+    return outcome
+
+
+def _listed(reasons: Sequence[str], words: str) -> str:
+    more = len(reasons) - _MOST_REASONS
+    if more > 0:
+        return f"{'; '.join(reasons[:_MOST_REASONS])}; {more} more rule{'s' if more > 1 else ''} {words}"
+    return "; ".join(reasons)
+
+
+def _short(reason: str) -> str:
+    text = _ASIDE.sub("", reason)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _first_change(verdict: Mapping[str, Any]) -> str:
+    deciding = "fail" if verdict["decision"] == "REJECT" else "inconclusive"
+    changes = [rule.get("change", "") for rule in verdict["rules"] if _outcome(rule) == deciding]
+    return next((change for change in changes if change), "")
