@@ -295,3 +295,10 @@ def test_environment_is_expanded_where_it_is_named():
     assert expand_environment("a ${X} $Y ${Z", {"X": "1"}) == "a 1 $Y ${Z"
     with pytest.raises(ConfigError, match=r"the environment variable X is not set, but config.json refers .* \$\{X\}"):
         expand_environment("${X}", {})
+
+
+@pytest.mark.parametrize(
+    ("environ", "key"), [({}, None), ({"KEEPFIT_API_KEY": " k "}, "k"), ({"KEEPFIT_API_KEY": ""}, None)]
+)
+def test_key_for_the_model_server_comes_from_the_environment_only(environ, key):
+    assert read({}, **environ).serving_api_key == key

@@ -148,7 +148,10 @@ def frontend(
     project = _project(config)
     section = project.config.frontend
     settings = FrontendSettings(
-        model_name=project.config.model_name, serving_url=project.serving_url, timeout_s=section.timeout_s
+        model_name=project.config.model_name,
+        serving_url=project.serving_url,
+        api_key=project.serving_api_key,
+        timeout_s=section.timeout_s,
     )
     command.run(settings, host or section.host, port or section.port)
 

@@ -45,7 +45,8 @@ def restore(project: Project, version: int, reason: str, console: Console, envir
 
 
 def _is_served(project: Project, versions: Versions) -> bool:
-    return look(project.serving_url, project.config.model_name, versions.current()) == "serving"
+    model, key = project.config.model_name, project.serving_api_key
+    return look(project.serving_url, model, versions.current(), key) == "serving"
 
 
 def _finish(
@@ -71,6 +72,7 @@ def _finish(
             version,
             project.config.serving.confirm_timeout_s,
             lambda: version in Versions(project.models_dir).numbers(),
+            api_key=project.serving_api_key,
         )
         served = (
             f"served after {confirmation.waited_s:.1f} s"

@@ -12,7 +12,8 @@ KeepfitError
 │   └── DamagedLedgerError       the ledger's file is no whole database any more
 ├── BusyError               another run holds the lock
 ├── PortInUseError          an address that should be listened on is taken
-├── UnreachableError        nothing answers where a model server should, or something else does
+├── UnreachableError        nothing answers where a model server should
+│   └── StrangerError            something answers there, but not as a model server
 └── ServingError            a prediction request could not be answered
     ├── InvalidRequestError      the request is malformed or does not fit the model
     ├── TooLargeError            a request, or a part of it, is larger than the server takes
@@ -75,7 +76,11 @@ class PortInUseError(KeepfitError):
 
 
 class UnreachableError(KeepfitError):
-    """Nothing answers where a model server should be, or what answers there is something else."""
+    """Nothing answers where a model server should be."""
+
+
+class StrangerError(UnreachableError):
+    """What answers where a model server should be is something else."""
 
 
 class ServingError(KeepfitError):

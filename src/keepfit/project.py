@@ -30,6 +30,7 @@ class Project:
     config: Config
     serving_url: str
     serving_is_elsewhere: bool
+    serving_api_key: str | None = None
 
     @property
     def models_dir(self) -> Path:
@@ -62,7 +63,8 @@ def load(path: Path, environ: Mapping[str, str], *, must_exist: bool = False) ->
     config = _validate(_with_environment(found, environ), path.name)
     host = environ.get("TF_HOST", "").strip()
     url = parse_host(host, config.serving.rest_port) if host else _url(config.serving.host, config.serving.rest_port)
-    return Project(path.parent, config, url, serving_is_elsewhere=bool(host) and not _is_loopback(url))
+    is_elsewhere = bool(host) and not _is_loopback(url)
+    return Project(path.parent, config, url, is_elsewhere, environ.get("KEEPFIT_API_KEY", "").strip() or None)
 
 
 def parse_host(text: str, default_port: int) -> str:

@@ -16,6 +16,7 @@ from keepfit.errors import (
     InferenceError,
     InvalidRequestError,
     ModelNotFoundError,
+    StrangerError,
     TimedOutError,
     TooLargeError,
     UnauthenticatedError,
@@ -93,8 +94,8 @@ def test_model_name_cannot_leave_its_place_in_the_path(fake, kind):
         (503, UnavailableError),
         (504, TimedOutError),
         (507, InferenceError),
-        (418, UnreachableError),
-        (302, UnreachableError),
+        (418, StrangerError),
+        (302, StrangerError),
     ],
 )
 def test_each_status_is_an_error_with_the_servers_words(fake, client, status, error):
@@ -102,11 +103,11 @@ def test_each_status_is_an_error_with_the_servers_words(fake, client, status, er
     with pytest.raises(error) as raised:
         client.forward(BODY)
     assert type(raised.value) is error
-    assert "as the test wants" in str(raised.value) or error is UnreachableError
+    assert "as the test wants" in str(raised.value) or error is StrangerError
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"", b"[1]", b'{"error": 3}', b'{"error": " "}', b"[" * 100_000])
-@pytest.mark.parametrize(("status", "error"), [(404, UnreachableError), (503, UnavailableError), (500, InferenceError)])
+@pytest.mark.parametrize(("status", "error"), [(404, StrangerError), (503, UnavailableError), (500, InferenceError)])
 def test_error_without_words_is_still_one_sentence(fake, client, raw, status, error):
     fake.status, fake.raw = status, raw
     with pytest.raises(error, match=r"\w"):
@@ -120,19 +121,19 @@ GARBAGE += [b'{"metadata": {"signature_def": {"signature_def": {"a": 1}}}}', b'{
 @pytest.mark.parametrize("raw", GARBAGE)
 def test_garbage_is_not_taken_for_a_status_or_metadata(fake, client, raw):
     fake.raw = raw
-    with pytest.raises(UnreachableError, match="as TensorFlow Serving does"):
+    with pytest.raises(StrangerError, match="as TensorFlow Serving does"):
         client.status()
-    with pytest.raises(UnreachableError, match="as TensorFlow Serving does"):
+    with pytest.raises(StrangerError, match="as TensorFlow Serving does"):
         client.metadata()
 
 
 @pytest.mark.parametrize("outputs", [None, "text", [["ragged"], []], {"b64": "!"}, [[1], [2, 3]], [{}]])
 def test_garbage_is_not_taken_for_a_prediction(fake, client, outputs):
     fake.predict = lambda _: {"outputs": outputs} if outputs is not None else {"predictions": []}
-    with pytest.raises(UnreachableError, match="as TensorFlow Serving does"):
+    with pytest.raises(StrangerError, match="as TensorFlow Serving does"):
         client.predict([[1.5, 2.3]])
     fake.raw = b"<html>"
-    with pytest.raises(UnreachableError, match="as TensorFlow Serving does"):
+    with pytest.raises(StrangerError, match="as TensorFlow Serving does"):
         client.forward(BODY)
 
 

@@ -291,3 +291,9 @@ def test_versions_that_have_ended_are_no_news(fake, page):
 
     assert "Version 4 <small>loading</small>" in text
     assert "Version 2" not in text
+
+
+def test_model_server_that_asks_for_a_key_is_shown_it(fake, settings, open_page):
+    open_page(replace(settings, api_key="s3cret")).get("/")
+
+    assert fake.headers["authorization"] == "Bearer s3cret"

@@ -12,6 +12,7 @@ from keepfit.errors import (
     InvalidRequestError,
     KeepfitError,
     ModelNotFoundError,
+    StrangerError,
     TimedOutError,
     TooLargeError,
     UnauthenticatedError,
@@ -79,9 +80,9 @@ class Server:
         """The time is up."""
         return TimedOutError(f"The model server at {self.url} gave no answer within {timeout_s:g} s.")
 
-    def garbage(self, what: str) -> UnreachableError:
+    def garbage(self, what: str) -> StrangerError:
         """Something else answers."""
-        return UnreachableError(f"What answers at {self.url} does not send {what} as TensorFlow Serving does.")
+        return StrangerError(f"What answers at {self.url} does not send {what} as TensorFlow Serving does.")
 
     def too_large(self, limit: int) -> InferenceError:
         """More is answered than is taken."""

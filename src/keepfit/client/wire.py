@@ -14,7 +14,7 @@ ExampleCall = Literal["classify", "regress"]
 
 
 class Wire(Protocol):
-    """REST's JSON or gRPC's messages. What cannot be read raises UnreachableError: no model server answers there."""
+    """REST's JSON or gRPC's messages. What cannot be read raises StrangerError: no model server answers there."""
 
     def predict(
         self, target: Target, signature: Signature, inputs: Mapping[str, Array], outputs: Sequence[str]

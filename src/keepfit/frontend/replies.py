@@ -12,6 +12,7 @@ from keepfit.errors import (
     KeepfitError,
     ModelNotFoundError,
     ServingError,
+    StrangerError,
     TimedOutError,
     TooLargeError,
     UnauthenticatedError,
@@ -40,12 +41,17 @@ REPLIES: Mapping[type[KeepfitError], Reply] = {
     InferenceError: Reply(502, "The model failed on this input", "Try other values, or look into the server's log."),
     FailedPreconditionError: Reply(502, "The model cannot run as it is", "Look into the model server's log."),
     UnauthenticatedError: Reply(
-        502, "The model server does not let this page in", "Give the frontend a valid API key of the model server."
+        502,
+        "The model server does not let this page in",
+        "Set KEEPFIT_API_KEY to a valid key of the model server and start the page again.",
     ),
     UnreachableError: Reply(
         502,
         "The model server does not answer",
         "Start everything with ./scripts/run_all.sh, or check that TF_HOST names the host where the server runs.",
+    ),
+    StrangerError: Reply(
+        502, "What answers is not a model server", "Check that TF_HOST names the host and the REST port of the server."
     ),
     ModelNotFoundError: Reply(
         503,

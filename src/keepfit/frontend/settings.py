@@ -9,6 +9,8 @@ class FrontendSettings:
 
     model_name: str
     serving_url: str = "http://127.0.0.1:8501"
+    api_key: str | None = None
+    """For a model server that lets nobody in without one."""
     timeout_s: float = 10.0
     """How long a prediction may take in all, retries included."""
     reconnect_s: float = 1.0

@@ -35,6 +35,7 @@ class Site:
         self._client = Client(
             settings.serving_url,
             settings.model_name,
+            api_key=settings.api_key,
             timeout_s=settings.timeout_s,
             retry=Retry(within_s=settings.reconnect_s, longest_wait_s=0.2),
             max_answer_bytes=settings.max_answer_bytes,

@@ -1,16 +1,20 @@
-"""Asks the running model server whether it serves a version. Knows TensorFlow Serving's status API, and no files."""
+"""Asks the running model server whether it serves a version. Knows no files."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import httpx
+from keepfit.client import Client, Retry
+from keepfit.errors import KeepfitError, StrangerError, TimedOutError, UnreachableError
 
 Presence = Literal["absent", "waiting", "other", "serving"]
 
 _POLL_S = 0.1
 _UNKNOWN = "unknown"
+_ANSWER_WITHIN_S = 5.0
+_ONCE = Retry(within_s=0)
+"""Whoever asks here asks again anyway, or wants to know what is there now."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +30,21 @@ class Confirmation:
     waited_s: float
 
 
-def look(serving_url: str, model_name: str, current: int | None) -> Presence:
+def look(serving_url: str, model_name: str, current: int | None, api_key: str | None = None) -> Presence:
     """Find out who is at the model server's address, by the version that is current in our folder.
 
     "absent": nobody answers. "serving": it knows our current version. "waiting": it has no version of this model, as
     we have none. "other": it has versions that are not ours, or lacks ours: it watches another folder.
-    No request here goes through a proxy (trust_env), as the frontend's do not: one for the internet would answer
-    in the server's place.
     """
     try:
-        response = httpx.get(f"{serving_url}/v1/models/{model_name}", timeout=5, trust_env=False)
-    except httpx.HTTPError:
+        with _connected(serving_url, model_name, api_key) as client:
+            known = {status.version for status in client.status()}
+    except StrangerError:
+        return "other"
+    except (UnreachableError, TimedOutError):
         return "absent"
-    known = _versions_in(response)
+    except KeepfitError:
+        known = set()
     if not known and current is None:
         return "waiting"
     return "serving" if current in known else "other"
@@ -52,6 +58,7 @@ def confirm(
     is_published: Callable[[], bool],
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    api_key: str | None = None,
 ) -> Confirmation:
     """Wait until the server says that the version is AVAILABLE, or that it cannot be, or until the time is up.
 
@@ -59,9 +66,9 @@ def confirm(
     `is_published` says whether the version is still in our folder; a person may have taken it back.
     """
     started = clock()
-    with httpx.Client(base_url=serving_url, timeout=5, trust_env=False) as client:
+    with _connected(serving_url, model_name, api_key) as client:
         while True:
-            state, reason = _version_status(client, model_name, version)
+            state, reason = _version_status(client, version)
             waited = clock() - started
             if state == "AVAILABLE":
                 return Confirmation("available", "", waited)
@@ -75,23 +82,16 @@ def confirm(
             sleep(_POLL_S)
 
 
-def _version_status(client: httpx.Client, model_name: str, version: int) -> tuple[str, str]:
-    """The state and error text of the version; the state is "" if the server does not say, or _UNKNOWN."""
-    try:
-        response = client.get(f"/v1/models/{model_name}/versions/{version}")
-    except httpx.HTTPError:
-        return "", "the server does not answer"
-    if response.status_code != httpx.codes.OK:
-        return _UNKNOWN, f"it answers {response.status_code} for the version"
-    try:
-        found: dict[str, Any] = response.json()["model_version_status"][0]
-        return str(found["state"]), str(found.get("status", {}).get("error_message", ""))
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        return "", "its status cannot be read"
+def _connected(serving_url: str, model_name: str, api_key: str | None) -> Client:
+    return Client(serving_url, model_name, timeout_s=_ANSWER_WITHIN_S, retry=_ONCE, api_key=api_key)
 
 
-def _versions_in(response: httpx.Response) -> set[int]:
+def _version_status(client: Client, version: int) -> tuple[str, str]:
+    """The state and error text of the version; the state is "" without a server, or _UNKNOWN if it does not say."""
     try:
-        return {int(entry["version"]) for entry in response.json()["model_version_status"]}
-    except (ValueError, KeyError, TypeError):
-        return set()
+        found = client.status(version=version)
+    except KeepfitError as error:
+        if isinstance(error, UnreachableError | TimedOutError) and not isinstance(error, StrangerError):
+            return "", "the server does not answer"
+        return _UNKNOWN, str(error).rstrip(".")
+    return (found[0].state, found[0].message) if found else (_UNKNOWN, "its status is empty")

@@ -25,7 +25,14 @@ def confirm_served(run: Run, version: int, presence: Presence) -> None:
     # a server that had nothing yet may be anybody's: it is not waited for so long
     longest_s = config.serving.confirm_timeout_s if presence == "serving" else _STRANGER_S
     timeout_s = min(longest_s, config.serving.confirm_timeout_s)
-    confirmation = confirm(url, config.model_name, version, timeout_s, lambda: version in run.versions.numbers())
+    confirmation = confirm(
+        url,
+        config.model_name,
+        version,
+        timeout_s,
+        lambda: version in run.versions.numbers(),
+        api_key=run.project.serving_api_key,
+    )
     if confirmation.outcome == "available":
         run.journal.say("served", f"by {url}, {confirmation.waited_s:.1f} s after it was published", "green")
     elif confirmation.outcome == "refused":

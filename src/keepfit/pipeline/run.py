@@ -55,7 +55,9 @@ def retrain(
                 return _set_aside(run, candidate, dataset, verdict, metrics)
             _qualify(run, candidate)
             _require_record(run, candidate, dataset, metrics)
-            presence = look(project.serving_url, project.config.model_name, run.versions.current())
+            presence = look(
+                project.serving_url, project.config.model_name, run.versions.current(), project.serving_api_key
+            )
             version = _publish(run, candidate, dataset, verdict, metrics)
         # the run has its ending: what follows is about the version
         confirm_served(run, version, presence)
