@@ -128,7 +128,7 @@ def test_fields_are_kept_in_a_table_that_is_asked(fake, page):
         (501, 501, "This model cannot be asked that way"),
         (503, 503, "The model is not ready yet"),
         (504, 504, "The model took too long"),
-        (418, 502, "The model server does not answer"),
+        (418, 502, "What answers is not a model server"),
     ],
 )
 def test_error_of_the_model_server_is_json_for_programs_and_a_page_for_people(fake, page, status, answered, title):

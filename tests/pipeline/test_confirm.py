@@ -150,7 +150,7 @@ def test_proxy_for_the_internet_is_not_asked(server, free_port, monkeypatch):
     assert server.asked == []
 
 
-def test_what_does_not_speak_http_is_another_server():
+def test_what_does_not_speak_http_is_no_model_server():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
 
@@ -162,7 +162,7 @@ def test_what_does_not_speak_http_is_another_server():
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert look(f"http://127.0.0.1:{listener.getsockname()[1]}", "bank", 3) == "other"
+        assert look(f"http://127.0.0.1:{listener.getsockname()[1]}", "bank", 3) == "absent"
         thread.join()
 
 

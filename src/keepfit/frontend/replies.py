@@ -43,7 +43,7 @@ REPLIES: Mapping[type[KeepfitError], Reply] = {
     UnauthenticatedError: Reply(
         502,
         "The model server does not let this page in",
-        "Set KEEPFIT_API_KEY to a valid key of the model server and start the page again.",
+        "Set KEEPFIT_API_KEY to a key that it knows, and start again.",
     ),
     UnreachableError: Reply(
         502,
