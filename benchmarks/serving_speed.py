@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", help=f"rows, by comma: {', '.join({**ROWS, **PEERS})}")
     parser.add_argument("--peers", action="store_true", help="measure other model servers as well")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2, help="of each round")
+    parser.add_argument("--seconds", type=int, default=2, help="of each round")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     return parser
 

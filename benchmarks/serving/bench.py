@@ -25,7 +25,7 @@ class Bench:
     folder: Path
     bodies: Bodies
     rounds: int
-    seconds: float
+    seconds: int
 
     def model(self, name: str) -> Path:
         """Return the folder of a model, which is made when it is first asked for."""
