@@ -8,6 +8,7 @@ import pytest
 from keepfit.errors import InferenceError, InvalidRequestError, TimedOutError, UnavailableError
 from keepfit.serving import batching
 from keepfit.serving.batching import Batcher
+from keepfit.serving.batching_config import Batching
 from keepfit.signatures import Signature, TensorSpec
 
 
@@ -45,18 +46,21 @@ async def settle():
 
 
 class Bench:
-    def __init__(self):
+    def __init__(self, batching=None):
         self.batches = []
-        self.batcher = Batcher(self.batches.append)
+        self.batcher = Batcher(self.batches.append, batching)
         self.worker = FakeWorker()
-        self.batcher.set_worker(self.worker)
+        self.batcher.add_worker(self.worker)
 
     def ask(self, *values, kind=None, timeout_s=10.0):
         return asyncio.ensure_future(self.batcher.run(kind or signature(), rows(*values), ("y",), timeout_s))
 
 
-def run(scenario):
-    return asyncio.run(scenario(Bench()))
+def run(scenario, batching=None):
+    async def start():
+        await scenario(Bench(batching))
+
+    asyncio.run(start())
 
 
 def values(task):
@@ -161,12 +165,12 @@ def test_full_queue_answers_at_once(monkeypatch):
     monkeypatch.setattr(batching, "MAX_QUEUED", 1)
 
     async def scenario(bench):
-        bench.batcher.lose_worker()
+        bench.batcher.lose_worker(bench.worker)
         waiting = bench.ask(1)
         await settle()
         with pytest.raises(UnavailableError, match="full"):
             await bench.ask(2)
-        bench.batcher.set_worker(bench.worker)
+        bench.batcher.add_worker(bench.worker)
         bench.worker.answer()
         await settle()
         assert values(waiting) == [2.0]
@@ -176,7 +180,7 @@ def test_full_queue_answers_at_once(monkeypatch):
 
 def lose(bench):
     """What a worker that dies does: says so, then answers all that it had."""
-    bench.batcher.lose_worker()
+    bench.batcher.lose_worker(bench.worker)
     sent, bench.worker.sent = bench.worker.sent, []
     for _, on_reply in sent:
         on_reply(UnavailableError("died"))
@@ -190,7 +194,7 @@ def test_requests_of_a_worker_that_died_are_run_by_the_next():
         await settle()
         lose(bench)
         await settle()
-        bench.batcher.set_worker(bench.worker)
+        bench.batcher.add_worker(bench.worker)
         while bench.worker.sent:
             bench.worker.answer()
             await settle()
@@ -208,7 +212,7 @@ def test_request_that_kills_twice_is_given_up_and_the_one_behind_it_is_not():
         for _ in range(2):
             lose(bench)
             await settle()
-            bench.batcher.set_worker(bench.worker)
+            bench.batcher.add_worker(bench.worker)
         assert isinstance(killer.exception(), UnavailableError)
         bench.worker.answer()
         await settle()
@@ -219,14 +223,14 @@ def test_request_that_kills_twice_is_given_up_and_the_one_behind_it_is_not():
 
 def test_refusing_answers_all_that_waits_until_there_is_a_worker_again():
     async def scenario(bench):
-        bench.batcher.lose_worker()
+        bench.batcher.lose_worker(bench.worker)
         waiting = bench.ask(1)
         await settle()
         bench.batcher.refuse(InferenceError("over"))
         for task in (waiting, bench.ask(2)):
             with pytest.raises(InferenceError, match="over"):
                 await task
-        bench.batcher.set_worker(bench.worker)
+        bench.batcher.add_worker(bench.worker)
         again = bench.ask(3)
         await settle()
         bench.worker.answer()
@@ -234,3 +238,131 @@ def test_refusing_answers_all_that_waits_until_there_is_a_worker_again():
         assert values(again) == [6.0]
 
     run(scenario)
+
+
+def test_each_worker_gets_its_part(monkeypatch):
+    async def scenario(bench):
+        other = FakeWorker()
+        bench.batcher.add_worker(other)
+        tasks = [bench.ask(number) for number in range(4)]
+        await settle()
+        assert bench.batches == [2, 2]
+        for worker in (bench.worker, other):
+            worker.answer()
+        await settle()
+        assert [values(task) for task in tasks] == [[0.0], [2.0], [4.0], [6.0]]
+
+    run(scenario)
+
+
+def test_requests_of_a_worker_that_died_are_run_by_another():
+    async def scenario(bench):
+        other = FakeWorker()
+        bench.batcher.add_worker(other)
+        tasks = [bench.ask(1), bench.ask(2)]
+        await settle()
+        lose(bench)
+        while other.sent:
+            other.answer()
+            await settle()
+        assert [values(task) for task in tasks] == [[2.0], [4.0]]
+        assert bench.batcher.idle.is_set()
+
+    run(scenario)
+
+
+def test_batch_waits_for_others_until_it_is_full_or_its_time_is_up():
+    async def scenario(bench):
+        waiting = bench.ask(1)
+        await settle()
+        assert bench.worker.sent == []
+        more = bench.ask(2)
+        await settle()
+        assert bench.batches == [2]
+        bench.worker.answer()
+        await settle()
+        assert (values(waiting), values(more)) == ([2.0], [4.0])
+
+    run(scenario, Batching(max_batch_size=2, timeout_s=60))
+
+    async def alone(bench):
+        waiting = bench.ask(1)
+        async with asyncio.timeout(10):
+            while not bench.worker.sent:
+                await asyncio.sleep(0.001)
+        bench.worker.answer()
+        await settle()
+        assert values(waiting) == [2.0]
+
+    run(alone, Batching(max_batch_size=2, timeout_s=0.01))
+
+
+def test_batch_is_padded_to_an_allowed_size_and_nobody_sees_it():
+    async def scenario(bench):
+        tasks = [bench.ask(1), bench.ask(2, 3)]
+        await settle()
+        assert bench.worker.sent[0][0].reshape(-1).tolist() == [1, 2, 3, 2]
+        bench.worker.answer()
+        await settle()
+        assert [values(task) for task in tasks] == [[2.0], [4.0, 6.0]]
+
+    run(scenario, Batching(max_batch_size=8, allowed_sizes=(1, 4, 8)))
+
+
+def test_request_larger_than_allowed_is_refused():
+    async def scenario(bench):
+        with pytest.raises(InvalidRequestError, match="Task size 3 is larger than maximum input batch size 2"):
+            await bench.ask(1, 2, 3)
+
+    run(scenario, Batching(max_batch_size=2, max_request_size=2))
+
+
+def test_request_larger_than_a_batch_is_split_where_that_is_wanted():
+    async def scenario(bench):
+        task = bench.ask(1, 2, 3)
+        await settle()
+        assert bench.batches == [2, 1]
+        while bench.worker.sent:
+            bench.worker.answer()
+            await settle()
+        assert values(task) == [2.0, 4.0, 6.0]
+
+    run(scenario, Batching(max_batch_size=2, max_request_size=8, splits=True))
+
+
+def test_more_than_the_enqueued_batches_is_refused_at_once():
+    async def scenario(bench):
+        flying = bench.ask(1, 2)
+        await settle()
+        waiting = bench.ask(3)
+        await settle()
+        also = bench.ask(4)
+        await settle()
+        with pytest.raises(UnavailableError, match="to which this task was submitted is full"):
+            await bench.ask(5)
+        while bench.worker.sent:
+            bench.worker.answer()
+            await settle()
+        assert [values(task) for task in (flying, waiting, also)] == [[2.0, 4.0], [6.0], [8.0]]
+
+    run(scenario, Batching(max_batch_size=2, max_request_size=2, max_enqueued_batches=1, in_flight=1))
+
+
+def test_inputs_of_other_widths_share_a_batch_only_where_they_are_padded():
+    wide = Signature(
+        "s",
+        "",
+        {"x": TensorSpec("x", "x:0", "float32", (None, None))},
+        {"y": TensorSpec("y", "y:0", "float32", (None,))},
+    )
+
+    async def scenario(bench, expected):
+        for row in ([1.0], [2.0, 3.0]):
+            inputs = {"x": np.array([row], np.float32)}
+            bench.tasks = asyncio.ensure_future(bench.batcher.run(wide, inputs, ("y",), 10.0))
+        await settle()
+        assert [sent.tolist() for sent, _ in bench.worker.sent] == expected
+        bench.batcher.refuse(UnavailableError("over"))
+
+    run(lambda bench: scenario(bench, [[[1.0]], [[2.0, 3.0]]]), Batching())
+    run(lambda bench: scenario(bench, [[[1.0, 1.0], [2.0, 3.0]]]), Batching(pads_inputs=True))

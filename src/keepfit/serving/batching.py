@@ -1,4 +1,4 @@
-"""Joins concurrent requests into batches for one worker, and hands out their answers.
+"""Joins concurrent requests into batches for the workers of one version, and hands out their answers.
 
 Requests are joined only if they have the same signature, outputs, dtypes and shapes, and the signature says that its
 first dimension is the batch. Knows nothing of HTTP, or of how a worker is started.
@@ -7,24 +7,26 @@ first dimension is the batch. Knows nothing of HTTP, or of how a worker is start
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from keepfit.dtypes import Array
-from keepfit.errors import InferenceError, KeepfitError, TimedOutError, UnavailableError
+from keepfit.errors import (
+    InferenceError,
+    InvalidRequestError,
+    KeepfitError,
+    TimedOutError,
+    UnavailableError,
+)
+from keepfit.serving import joining
+from keepfit.serving.batching_config import Batching
+from keepfit.serving.request_queue import Key, Pending, RequestQueue
 from keepfit.serving.tensors import Header
 from keepfit.serving.worker_process import OnReply
 from keepfit.signatures import Signature
 
-Key: TypeAlias = tuple[object, ...]
-
-MAX_BATCH_ROWS = 1024
 MAX_QUEUED = 4096
 MAX_QUEUED_BYTES = 512 * 2**20
-IN_FLIGHT = 2
-"""Batches sent and not answered: one runs while the next already lies in the worker's socket."""
-MAX_PASSED = 64
-"""How many requests of other kinds are looked past to fill a batch."""
 MAX_ATTEMPTS = 2
 """How often a request may be at the head of a worker that dies: it is tried once more, then it may be the culprit."""
 
@@ -37,35 +39,29 @@ class Runner(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Pending:
-    """A request that waits for its answer."""
+class Lane:
+    """A worker, and the batches that it has and has not answered, in their order."""
 
-    signature: str
-    outputs: tuple[str, ...]
-    inputs: Mapping[str, Array]
-    rows: int
-    size: int
-    key: Key | None
-    """What it may be joined with; None if it must run alone."""
-    answer: asyncio.Future[dict[str, Array]]
-    attempts: int = 0
+    worker: Runner
+    flying: deque[list[Pending]] = field(default_factory=deque)
+    running_at_death: list[Pending] | None = None
 
 
 class Batcher:
-    """The queue before one worker. `worker` is None while there is none: requests wait for the next."""
+    """The queue before the workers of a version. While there are none, requests wait for the next."""
 
-    def __init__(self, note_batch: Callable[[int], None]) -> None:
+    def __init__(self, note_batch: Callable[[int], None], batching: Batching | None = None) -> None:
         self._note_batch = note_batch
-        self.worker: Runner | None = None
+        self.batching = batching or Batching()
+        self._lanes: list[Lane] = []
         self._refusal: KeepfitError | None = None
-        self._queue: deque[Pending] = deque()
-        self._queued_bytes = 0
+        self._queue = RequestQueue()
         self._scheduled = False
+        self._waiting: asyncio.TimerHandle | None = None
+        """Dispatches when the oldest request has waited for others long enough."""
         self._batchable: dict[tuple[str, tuple[str, ...]], bool] = {}
-        self._flying: deque[list[Pending]] = deque()
-        self._running_at_death: list[Pending] | None = None
         self._returned = 0
-        """How many at the queue's head have come back from the worker that died, in their order."""
+        """How many at the queue's head have come back from a worker that died, in their order."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -74,24 +70,26 @@ class Batcher:
         """Set while nothing waits and nothing runs."""
         return self._idle
 
-    def set_worker(self, worker: Runner) -> None:
+    def add_worker(self, worker: Runner) -> None:
         """Take a new worker; what waits goes to it."""
-        self.worker = worker
+        self._lanes.append(Lane(worker))
         self._refusal = None
         self._returned = 0
         self._dispatch()
 
-    def lose_worker(self) -> None:
-        """Let requests wait for the next worker; must be called before what was in flight is answered."""
-        self.worker = None
-        self._running_at_death = self._flying[0] if self._flying else None
+    def lose_worker(self, worker: Runner) -> None:
+        """Let requests wait for another worker; must be called before what was in flight is answered."""
+        for lane in [lane for lane in self._lanes if lane.worker is worker]:
+            self._lanes.remove(lane)
+            lane.running_at_death = lane.flying[0] if lane.flying else None
+        self._returned = 0
 
     def refuse(self, error: KeepfitError) -> None:
         """Answer all that waits, and all that comes until there is a worker again, with an error."""
-        self.worker = None
+        self._lanes.clear()
         self._refusal = error
         while self._queue:
-            self._finish(self._pop(), error)
+            self._finish(self._queue.pop(), error)
         self._note_idle()
 
     async def run(
@@ -101,25 +99,35 @@ class Batcher:
 
         Raises UnavailableError at once if too much waits already, TimedOutError, or what the model answers.
         """
-        if self._refusal is not None:
-            raise self._refusal
-        size = sum(array.nbytes for array in inputs.values())
-        if len(self._queue) >= MAX_QUEUED or self._queued_bytes + size > MAX_QUEUED_BYTES:
-            raise UnavailableError("The queue of requests to this model is full; try again later")
+        key = self._key(signature, inputs, outputs)
+        rows = joining.rows_of(inputs)
+        if key is not None and self.batching.max_request_size is not None:
+            if rows > self.batching.max_request_size:
+                raise InvalidRequestError(
+                    f"Task size {rows} is larger than maximum input batch size {self.batching.max_request_size}"
+                )
+            if self.batching.splits and rows > self.batching.max_batch_size:
+                pieces = joining.cut(inputs, rows, self.batching.max_batch_size)
+                runs = (self._run(signature.name, piece, outputs, timeout_s, key) for piece in pieces)
+                return joining.concatenate(await asyncio.gather(*runs))
+        return await self._run(signature.name, inputs, outputs, timeout_s, key)
+
+    async def _run(
+        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], timeout_s: float, key: Key | None
+    ) -> dict[str, Array]:
         loop = asyncio.get_running_loop()
         pending = Pending(
-            signature=signature.name,
+            signature=signature,
             outputs=outputs,
             inputs=inputs,
-            rows=_rows(inputs),
-            size=size,
-            key=self._key(signature, inputs, outputs),
+            rows=joining.rows_of(inputs),
+            size=sum([array.nbytes for array in inputs.values()]),
+            key=key,
+            since_s=loop.time(),
             answer=loop.create_future(),
         )
-        self._idle.clear()
-        self._queue.append(pending)
-        self._queued_bytes += size
-        if not self._scheduled and len(self._flying) < IN_FLIGHT:
+        self._enqueue(pending)
+        if not self._scheduled and self._lane() is not None:
             # After the requests that arrived together with this one, so that they share a batch.
             self._scheduled = True
             loop.call_soon(self._dispatch)
@@ -128,6 +136,25 @@ class Batcher:
             return await pending.answer
         finally:
             timer.cancel()
+
+    def _enqueue(self, pending: Pending) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+        if len(self._queue) >= MAX_QUEUED or self._queue.bytes + pending.size > MAX_QUEUED_BYTES:
+            raise UnavailableError("The queue of requests to this model is full; try again later")
+        if self._is_full_for(pending):
+            self._dispatch()  # those that came together with this one may still wait for their turn
+            if self._is_full_for(pending):
+                raise UnavailableError("The batch scheduling queue to which this task was submitted is full")
+        self._idle.clear()
+        self._queue.append(pending)
+
+    def _is_full_for(self, pending: Pending) -> bool:
+        limit = self.batching.max_enqueued_batches
+        if limit is None or pending.key is None:
+            return False
+        batches = -(-(self._queue.rows[pending.key] + pending.rows) // self.batching.max_batch_size)
+        return batches > max(1, limit)
 
     def _key(self, signature: Signature, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> Key | None:
         """Return what must be equal for two requests to be joined, or None if this one cannot be joined with any."""
@@ -138,61 +165,73 @@ class Batcher:
             return None
         if len(inputs) > 1 and len({array.shape[0] for array in inputs.values()}) > 1:
             return None
-        return (call, *((name, array.dtype, array.shape[1:]) for name, array in inputs.items()))
+        if self.batching.pads_inputs:
+            return (call, *[(name, array.dtype, array.ndim) for name, array in inputs.items()])
+        return (call, *[(name, array.dtype, array.shape[1:]) for name, array in inputs.items()])
 
     def _expire(self, pending: Pending, timeout_s: float) -> None:
         self._finish(pending, TimedOutError(f"Not answered within {timeout_s:g} s"))
 
+    def _lane(self) -> Lane | None:
+        """Return the worker that has least to do, or None if all have enough."""
+        if not self._lanes:
+            return None
+        lane = self._lanes[0] if len(self._lanes) == 1 else min(self._lanes, key=lambda lane: len(lane.flying))
+        return lane if len(lane.flying) < self.batching.in_flight else None
+
     def _dispatch(self) -> None:
         self._scheduled = False
-        while self.worker is not None and self._queue and len(self._flying) < IN_FLIGHT:
-            batch = self._next_batch()
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        while self._queue and (lane := self._lane()) is not None:
+            if (wait_s := self._wait_s()) > 0:
+                self._waiting = asyncio.get_running_loop().call_later(wait_s, self._dispatch)
+                return
+            batch = self._queue.take(self.batching.max_batch_size, self._share(lane))
             if batch:
-                self._send(self.worker, batch)
+                self._send(lane, batch)
         self._note_idle()
 
-    def _send(self, worker: Runner, batch: list[Pending]) -> None:
+    def _wait_s(self) -> float:
+        """Return how much longer the oldest request should wait for others."""
+        oldest = self._queue.oldest
+        if not self.batching.timeout_s or oldest.key is None or oldest.answer.done():
+            return 0.0
+        if self._queue.rows[oldest.key] >= self.batching.max_batch_size:
+            return 0.0
+        return oldest.since_s + self.batching.timeout_s - asyncio.get_running_loop().time()
+
+    def _share(self, lane: Lane) -> int:
+        """Return how many requests one worker takes, so that others which are as free get their part."""
+        equals = sum(len(other.flying) == len(lane.flying) for other in self._lanes)
+        return -(-len(self._queue) // equals)
+
+    def _send(self, lane: Lane, batch: list[Pending]) -> None:
         first = batch[0]
-        self._flying.append(batch)
-        self._note_batch(sum(pending.rows for pending in batch))
-        worker.send(
+        lane.flying.append(batch)
+        rows = sum([pending.rows for pending in batch])
+        self._note_batch(rows)
+        requests = [pending.inputs for pending in batch]
+        if self.batching.pads_inputs and len(batch) > 1:
+            requests = joining.widen(requests)
+        padding = self.batching.padded_size(rows) - rows if first.key is not None else 0
+        lane.worker.send(
             {"op": "run", "signature": first.signature, "outputs": first.outputs},
-            {name: [pending.inputs[name] for pending in batch] for name in first.inputs},
-            lambda reply: self._answered(batch, reply),
+            joining.join(requests, padding),
+            lambda reply: self._answered(lane, batch, padding, reply),
         )
 
-    def _next_batch(self) -> list[Pending]:
-        """Take the oldest request and those behind it that can be joined with it; skip those given up."""
-        batch: list[Pending] = []
-        rows = 0
-        passed: list[Pending] = []
-        while self._queue:
-            pending = self._pop()
-            if pending.answer.done():
-                continue
-            if batch and (pending.key is None or pending.key != batch[0].key or rows + pending.rows > MAX_BATCH_ROWS):
-                passed.append(pending)
-                if len(passed) == MAX_PASSED:
-                    break
-                continue
-            batch.append(pending)
-            rows += pending.rows
-            if pending.key is None:
-                break
-        for pending in reversed(passed):
-            self._push_front(pending)
-        return batch
-
-    def _answered(self, batch: list[Pending], reply: dict[str, Array] | KeepfitError) -> None:
-        self._flying.remove(batch)
+    def _answered(self, lane: Lane, batch: list[Pending], padding: int, reply: dict[str, Array] | KeepfitError) -> None:
+        lane.flying.remove(batch)
         if isinstance(reply, UnavailableError):
-            self._retry(batch, was_running=batch is self._running_at_death, error=reply)
+            self._retry(batch, was_running=batch is lane.running_at_death, error=reply)
         elif isinstance(reply, KeepfitError):
-            self._fail(batch, reply)
-        elif len(batch) == 1:
+            self._fail(batch, padding, reply)
+        elif len(batch) == 1 and not padding:
             self._finish(batch[0], reply)
         else:
-            self._split(batch, reply)
+            self._split(batch, padding, reply)
         self._dispatch()
 
     def _retry(self, batch: list[Pending], *, was_running: bool, error: KeepfitError) -> None:
@@ -204,28 +243,25 @@ class Batcher:
                 self._finish(pending, error)
             elif not pending.answer.done():
                 self._queue.insert(self._returned, pending)
-                self._queued_bytes += pending.size
                 self._returned += 1
 
-    def _fail(self, batch: list[Pending], error: KeepfitError) -> None:
+    def _fail(self, batch: list[Pending], padding: int, error: KeepfitError) -> None:
         """One request of a batch can spoil it: each is run alone, so that only the culprit fails."""
-        if len(batch) == 1:
+        if len(batch) == 1 and not padding:
             self._finish(batch[0], error)
             return
         for pending in reversed(batch):
             pending.key = None
-            self._push_front(pending)
+            self._queue.insert(0, pending)
 
-    def _split(self, batch: list[Pending], outputs: dict[str, Array]) -> None:
-        total = sum(pending.rows for pending in batch)
-        if any(array.ndim == 0 or array.shape[0] != total for array in outputs.values()):
-            self._fail(batch, InferenceError("The model's outputs do not have one row for each row of its inputs"))
+    def _split(self, batch: list[Pending], padding: int, outputs: dict[str, Array]) -> None:
+        parts = joining.split(outputs, [*(pending.rows for pending in batch), padding])
+        if parts is None:
+            error = InferenceError("The model's outputs do not have one row for each row of its inputs")
+            self._fail(batch, padding, error)
             return
-        start = 0
-        for pending in batch:
-            end = start + pending.rows
-            self._finish(pending, {name: array[start:end] for name, array in outputs.items()})
-            start = end
+        for pending, part in zip(batch, parts, strict=False):
+            self._finish(pending, part)
 
     def _finish(self, pending: Pending, result: dict[str, Array] | KeepfitError) -> None:
         if pending.answer.done():
@@ -235,22 +271,9 @@ class Batcher:
         else:
             pending.answer.set_result(result)
 
-    def _pop(self) -> Pending:
-        pending = self._queue.popleft()
-        self._queued_bytes -= pending.size
-        return pending
-
-    def _push_front(self, pending: Pending) -> None:
-        self._queue.appendleft(pending)
-        self._queued_bytes += pending.size
-
     def _note_idle(self) -> None:
-        if not self._queue and not self._flying:
+        if not self._queue and not any(lane.flying for lane in self._lanes):
             self._idle.set()
-
-
-def _rows(inputs: Mapping[str, Array]) -> int:
-    return max((array.shape[0] for array in inputs.values() if array.ndim), default=1)
 
 
 def _is_batchable(signature: Signature, outputs: tuple[str, ...]) -> bool:

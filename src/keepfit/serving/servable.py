@@ -108,21 +108,21 @@ class Servable:
         signature_map = protos.SignatureDefMap.FromString(reply["signatures"].tobytes())
         self.contents = Contents(signatures_of(signature_map.signature_def), signature_map)
         self._worker = worker
-        worker.on_lost = self._worker_lost
+        worker.on_lost = lambda: self._worker_lost(worker)
         if worker.lost.done():
-            self._worker_lost()
+            self._worker_lost(worker)
             return
-        self.batcher.set_worker(worker)
+        self.batcher.add_worker(worker)
         asyncio.get_running_loop().call_later(STABLE_AFTER_S, self._note_stable, worker)
 
     def _note_stable(self, worker: Worker) -> None:
         if self._worker is worker:
             self._deaths = 0
 
-    def _worker_lost(self) -> None:
+    def _worker_lost(self, worker: Worker) -> None:
         logger.warning("The process of version %d of %s (pid %s) died", self.version, self.model, self._pid())
         self._worker = None
-        self.batcher.lose_worker()
+        self.batcher.lose_worker(worker)
         if self.state is not State.AVAILABLE:
             self.batcher.refuse(UnavailableError(f"Version {self.version} of {self.model} is not served any more"))
         else:

@@ -1,0 +1,115 @@
+"""How requests are joined into batches: TensorFlow Serving's BatchingParameters as a value, checked as there.
+
+Knows nothing of requests or queues.
+"""
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keepfit import protos
+from keepfit.errors import ConfigError
+from keepfit.serving import config_files
+from keepfit.serving.options import Options
+
+PER_MODEL_FILE = "batching_params.pbtxt"
+DEFAULT_BATCH_SIZE = 1000
+DEFAULT_ENQUEUED_BATCHES = 10
+"""TensorFlow's defaults (SharedBatchScheduler::QueueOptions)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """The limits of batches, sizes in rows. The defaults are those without --enable_batching."""
+
+    max_batch_size: int = 1024
+    max_request_size: int | None = None
+    """Larger requests are refused; None: they run alone."""
+    splits: bool = False
+    """Whether a request larger than a batch is run in several."""
+    timeout_s: float = 0.0
+    """How long the oldest request waits for others while a worker is free."""
+    max_enqueued_batches: int | None = None
+    """Of one signature; None: only the number and the bytes of requests are bounded."""
+    in_flight: int = 2
+    """Batches sent to a worker and not answered: one runs while the next already lies in the worker's socket."""
+    allowed_sizes: tuple[int, ...] = ()
+    """Sizes to which batches are padded with copies of a row, so that the model sees no others."""
+    pads_inputs: bool = False
+    """Whether inputs that differ in other dimensions than the first are padded and joined as well."""
+
+    def padded_size(self, rows: int) -> int:
+        """Return the allowed size to which a batch is padded; its own if there is none."""
+        return next((size for size in self.allowed_sizes if size >= rows), rows)
+
+
+def of_options(options: Options) -> Batching:
+    """Return what the flags say; raises ConfigError, worded as TensorFlow Serving ends its start."""
+    if options.batching_parameters_file and not options.enable_batching:
+        raise ConfigError(
+            "Failed to start server. Error: INVALID_ARGUMENT: server_options.batching_parameters_file is set without "
+            "setting server_options.enable_batching to true."
+        )
+    if not options.enable_batching or options.enable_per_model_batching_parameters:
+        return Batching()
+    if not options.batching_parameters_file:
+        return of_message(protos.BatchingParameters())
+    try:
+        return of_message(config_files.read(options.batching_parameters_file, protos.BatchingParameters))
+    except ConfigError as error:
+        raise ConfigError(f"Failed to start server. Error: {error}") from error
+
+
+def of_version(path: Path) -> Batching:
+    """Return what the file in a version's folder says, or no limits if there is none; raises ConfigError."""
+    file = path / PER_MODEL_FILE
+    return of_message(config_files.read(str(file), protos.BatchingParameters)) if file.is_file() else Batching()
+
+
+def of_message(message: Any) -> Batching:
+    """Return a BatchingParameters message as a value; raises ConfigError with TensorFlow Serving's texts."""
+    size = _value(message, "max_batch_size", DEFAULT_BATCH_SIZE)
+    enqueued = _value(message, "max_enqueued_batches", DEFAULT_ENQUEUED_BATCHES)
+    timeout_us = _value(message, "batch_timeout_micros", 0)
+    threads = _value(message, "num_batch_threads", 2)
+    splits = message.enable_large_batch_splitting.value
+    batch = _value(message, "max_execution_batch_size", size) if splits else size
+    _require(size > 0, f"input_batch_size_limit must be positive; was {size}")
+    _require(timeout_us >= 0, f"batch_timeout_micros must be non-negative; was {timeout_us}")
+    _require(enqueued >= 0, f"max_enqueued_batches must be non-negative; was {enqueued}")
+    _require(threads > 0, f"num_batch_threads must be positive; was {threads}")
+    _require(batch > 0, f"max_execution_batch_size must be positive; was {batch}")
+    _require(
+        batch <= size,
+        f"max_execution_batch_size ({batch}) must be no greater than input_batch_size_limit ({size})",
+    )
+    allowed = tuple(message.allowed_batch_sizes)
+    _require(
+        not allowed or allowed[-1] == batch,
+        "Last entry in allowed_batch_sizes must match max_batch_size; "
+        f"last entry was {allowed[-1] if allowed else 0}; expected {batch}",
+    )
+    _require(
+        all(0 < low < high for low, high in itertools.pairwise(allowed)),
+        "allowed_batch_sizes entries must be monotonically increasing",
+    )
+    return Batching(
+        max_batch_size=batch,
+        max_request_size=size,
+        splits=splits,
+        timeout_s=timeout_us / 1e6,
+        max_enqueued_batches=enqueued,
+        in_flight=min(threads, 2),
+        allowed_sizes=allowed,
+        pads_inputs=message.pad_variable_length_inputs,
+    )
+
+
+def _value(message: Any, name: str, default: int) -> int:
+    return getattr(message, name).value if message.HasField(name) else default
+
+
+def _require(condition: bool, text: str) -> None:
+    if not condition:
+        raise ConfigError(f"INVALID_ARGUMENT: {text}")
