@@ -26,10 +26,12 @@ class FakeWorker:
 
     def __init__(self):
         self.sent = []
+        self.asked = asyncio.Event()
 
     def send(self, header, tensors, on_reply):
         assert header["op"] == "run"
         self.sent.append((np.concatenate(tensors["x"]), on_reply))
+        self.asked.set()
 
     def answer(self, error=None):
         x, on_reply = self.sent.pop(0)
@@ -287,9 +289,7 @@ def test_batch_waits_for_others_until_it_is_full_or_its_time_is_up():
 
     async def alone(bench):
         waiting = bench.ask(1)
-        async with asyncio.timeout(10):
-            while not bench.worker.sent:
-                await asyncio.sleep(0.001)
+        await asyncio.wait_for(bench.worker.asked.wait(), 10)
         bench.worker.answer()
         await settle()
         assert values(waiting) == [2.0]
