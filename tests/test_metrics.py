@@ -1,12 +1,22 @@
-"""The serving metrics as Prometheus reads them."""
+"""Counters, histograms and gauges as Prometheus reads them."""
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from keepfit.metrics import ServingMetrics, gauge
+from keepfit.metrics import Counter, Histogram, gauge
 
 
-def samples(registry):
+class Collected:
+    def __init__(self, *metrics):
+        self.metrics = metrics
+
+    def collect(self):
+        return [metric.collect() if hasattr(metric, "collect") else metric for metric in self.metrics]
+
+
+def samples(*metrics):
+    registry = CollectorRegistry()
+    registry.register(Collected(*metrics))
     text = generate_latest(registry).decode()
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value
@@ -15,45 +25,27 @@ def samples(registry):
     }
 
 
-def test_requests_are_counted_under_tensorflow_servings_names_and_ours():
-    registry = CollectorRegistry()
-    metrics = ServingMetrics(registry)
-    metrics.observe_request("m", "2", "REST", "predict", "OK", 0.003)
-    metrics.observe_request("m", "2", "REST", "predict", "OK", 0.004)
-    metrics.observe_request("m", "", "GRPC", "predict", "NOT_FOUND", 0.001)
-    found = samples(registry)
-    assert found[(":tensorflow:serving:request_count", ("model_name", "m"), ("status", "OK"))] == 2
-    latency = (("API", "predict"), ("entrypoint", "REST"), ("model_name", "m"))
-    assert found[(":tensorflow:serving:request_latency_count", *latency)] == 2
-    assert found[(":tensorflow:serving:request_latency_sum", *latency)] == 7000.0
-    refused = (("api", "GRPC"), ("call", "predict"), ("model", "m"), ("status", "NOT_FOUND"), ("version", ""))
-    assert found[("keepfit_requests_total", *refused)] == 1
-    ours = (("api", "REST"), ("call", "predict"), ("model", "m"), ("version", "2"))
-    assert found[("keepfit_request_seconds_bucket", *sorted([*ours, ("le", "0.0025")]))] == 0
-    assert found[("keepfit_request_seconds_bucket", *sorted([*ours, ("le", "0.005")]))] == 2
-    assert found[("keepfit_request_seconds_bucket", *sorted([*ours, ("le", "+Inf")]))] == 2
-
-
 def test_a_value_at_a_bound_is_within_it():
-    registry = CollectorRegistry()
-    ServingMetrics(registry).observe_batch("m", "1", 4)
-    found = samples(registry)
-    at = {
-        limit: found[("keepfit_batch_rows_bucket", ("le", limit), ("model", "m"), ("version", "1"))] for limit in "24"
-    }
-    assert at == {"2": 0, "4": 1}
+    histogram = Histogram("h", "A histogram.", ("model",), (2, 4, 8))
+    histogram.at(("m",)).add(4)
+    found = samples(histogram)
+    at = {limit: found[("h_bucket", ("le", limit), ("model", "m"))] for limit in ("2", "4", "8", "+Inf")}
+    assert at == {"2": 0, "4": 1, "8": 1, "+Inf": 1}
+    assert found[("h_sum", ("model", "m"))] == 4
+    assert found[("h_count", ("model", "m"))] == 1
 
 
-def test_gauges_are_asked_for_when_somebody_looks():
-    registry = CollectorRegistry()
-    values = {("m",): 1.0}
-    ServingMetrics(registry, lambda: [gauge("g", "A gauge.", ("model",), values)])
-    values["m",] = 5.0
-    assert samples(registry)[("g", ("model", "m"))] == 5.0
+def test_counter_has_exactly_its_name_and_counts_by_labels():
+    counter = Counter("c", "A counter.", ("status",))
+    counter.add(("OK",))
+    counter.add(("OK",), 2)
+    counter.add(("NOT_FOUND",))
+    assert samples(counter) == {("c", ("status", "OK")): 3, ("c", ("status", "NOT_FOUND")): 1}
 
 
-def test_two_servers_in_one_process_do_not_share_numbers():
-    first, second = CollectorRegistry(), CollectorRegistry()
-    ServingMetrics(first).observe_batch("m", "1", 1)
-    ServingMetrics(second)
-    assert samples(second) == {}
+def test_gauge_without_labels_has_one_value():
+    assert samples(gauge("g", "A gauge.", (), {(): 5})) == {("g",): 5}
+
+
+def test_labels_are_escaped():
+    assert samples(gauge("g", "A gauge.", ("model",), {('a"\\\n',): 1})) == {("g", ("model", 'a"\\\n')): 1}

@@ -5,27 +5,28 @@ Knows ASGI with its trailers extension, but not which front runs it.
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from keepfit import protos
 from keepfit.errors import InferenceError, ServingError, UnimplementedError
-from keepfit.metrics import ServingMetrics, gauge
 from keepfit.serving import channel_arguments, config_files, cors, grpc_wire, rest
 from keepfit.serving.access_log import AccessLog, entry
 from keepfit.serving.admission import Admission, ClientLeftError, Limits, Visit
 from keepfit.serving.asgi_types import Receive, Scope, Send
+from keepfit.serving.gauges import gauges
 from keepfit.serving.grpc_api import GrpcApi
 from keepfit.serving.grpc_wire import Reply
 from keepfit.serving.keys import KeyFile
+from keepfit.serving.metrics import ServingMetrics
 from keepfit.serving.model_config import ModelConfig, models_of
 from keepfit.serving.models import Models
 from keepfit.serving.options import Options
 from keepfit.serving.rest import Response, RestApi
+from keepfit.serving.status import status_name
 from keepfit.serving.worker_process import Launch, Workers
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ class Application:
     def __init__(self, options: Options) -> None:
         self._options = options
         registry = CollectorRegistry()
-        self._metrics = ServingMetrics(registry, self._gauges)
+        ProcessCollector(registry=registry)
+        self._metrics = ServingMetrics(registry, lambda: gauges(self.models, self._admission))
         launch = Launch(options.python, options.worker_environment, options.spare_worker)
         self._workers = Workers(launch)
         self.models = Models(
@@ -141,6 +143,7 @@ class Application:
             body = await visit.read_body(receive)
             return await (self._grpc.handle(path, headers, body) if is_grpc else self._rest.handle(method, path, body))
         except ServingError as error:
+            self._metrics.observe_refused("GRPC" if is_grpc else "REST", status_name(error))
             return refuse(error)
         except ClientLeftError:
             raise
@@ -165,24 +168,6 @@ class Application:
             headers += self._cross_origin
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body if with_body else b""})
-
-    def _gauges(self) -> Iterable[Metric]:
-        yield gauge(
-            "keepfit_version_available",
-            "1 for each version that answers requests.",
-            ("model", "version"),
-            {(manager.model, str(version)): 1 for manager in self.models for version in manager.available},
-        )
-        yield gauge(
-            "keepfit_worker_restarts",
-            "How often the process of a version died and was started again.",
-            ("model", "version"),
-            {
-                (manager.model, str(version)): count
-                for manager in self.models
-                for version, count in manager.restarts.items()
-            },
-        )
 
 
 def _configs(options: Options) -> tuple[ModelConfig, ...]:

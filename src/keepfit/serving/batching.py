@@ -22,6 +22,7 @@ from keepfit.serving import joining
 from keepfit.serving.batching_config import Batching
 from keepfit.serving.request_queue import Key, Pending, RequestQueue
 from keepfit.serving.tensors import Header
+from keepfit.serving.timing import current, now
 from keepfit.serving.worker_process import OnReply
 from keepfit.signatures import Signature
 
@@ -69,6 +70,11 @@ class Batcher:
     def idle(self) -> asyncio.Event:
         """Set while nothing waits and nothing runs."""
         return self._idle
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._queue)
 
     def add_worker(self, worker: Runner) -> None:
         """Take a new worker; what waits goes to it."""
@@ -125,7 +131,10 @@ class Batcher:
             key=key,
             since_s=loop.time(),
             answer=loop.create_future(),
+            timing=current(),
         )
+        if pending.timing is not None:
+            pending.timing.note_queued(signature, pending.rows)
         self._enqueue(pending)
         if not self._scheduled and self._lane() is not None:
             # After the requests that arrived together with this one, so that they share a batch.
@@ -219,10 +228,16 @@ class Batcher:
         lane.worker.send(
             {"op": "run", "signature": first.signature, "outputs": first.outputs},
             joining.join(requests, padding),
-            lambda reply: self._answered(lane, batch, padding, reply),
+            lambda reply, run_s=0.0: self._answered(lane, batch, padding, reply, run_s),
         )
 
-    def _answered(self, lane: Lane, batch: list[Pending], padding: int, reply: dict[str, Array] | KeepfitError) -> None:
+    def _answered(
+        self, lane: Lane, batch: list[Pending], padding: int, reply: dict[str, Array] | KeepfitError, run_s: float
+    ) -> None:
+        answered = now()
+        for pending in batch:
+            if pending.timing is not None:
+                pending.timing.note_answered(answered, run_s)
         lane.flying.remove(batch)
         if isinstance(reply, UnavailableError):
             self._retry(batch, was_running=batch is lane.running_at_death, error=reply)

@@ -1,16 +1,15 @@
 """TensorFlow Serving's gRPC API around the transport-free core. Knows its messages, but no framing and no sockets."""
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from keepfit import protos
 from keepfit.errors import InvalidRequestError, ServingError, UnimplementedError
-from keepfit.metrics import ServingMetrics
-from keepfit.serving import grpc_wire
+from keepfit.serving import grpc_wire, timing
 from keepfit.serving.classification import Classification, classify
 from keepfit.serving.examples import from_input
 from keepfit.serving.grpc_wire import Message, Reply
 from keepfit.serving.inference import DEFAULT_SIGNATURE, predict, signature_of
+from keepfit.serving.metrics import ServingMetrics
 from keepfit.serving.models import Models
 from keepfit.serving.multi_inference import Task, infer
 from keepfit.serving.regression import regress
@@ -51,27 +50,24 @@ class GrpcApi:
 
     async def handle(self, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
         """Return the answer to a call; it never raises."""
-        started = time.perf_counter()
+        times = timing.begin()
         request: Message = None
-        version, status = "", "OK"
+        status = "OK"
         try:
             if path not in self._calls:
                 raise UnimplementedError(f"The method {path} is not available")
             message_class, call = self._calls[path]
             request = grpc_wire.decode(message_class, headers, body, self._max_message_bytes)
             response = await call(request, grpc_wire.timeout_s(headers))
-            if path in _OBSERVED:
-                version = str(_specification(response).version.value)
             return grpc_wire.reply(response)
         except ServingError as error:
             status = status_name(error)
             return grpc_wire.error_reply(error)
         finally:
-            self._observe(path, request, version, status, time.perf_counter() - started)
-
-    def _observe(self, path: str, request: Message, version: str, status: str, seconds: float) -> None:
-        if request is not None and path in _OBSERVED and (model := _specification(request).name) in self._models:
-            self._metrics.observe_request(model, version, "GRPC", _OBSERVED[path], status, seconds)
+            if path in _OBSERVED:
+                model = "" if request is None else _specification(request).name
+                known = model if model in self._models else ""
+                self._metrics.observe_request(known, "GRPC", _OBSERVED[path], status, times)
 
     async def _predict(self, request: Message, timeout_s: float) -> Message:
         servable = self._find(request)
@@ -105,6 +101,7 @@ class GrpcApi:
 
     async def _multi_inference(self, request: Message, timeout_s: float) -> Message:
         servable = self._models.find(*_model_of(_specification(request)))
+        timing.note_version(servable.version)
         tasks = [Task(task.model_spec.name, task.model_spec.signature_name, task.method_name) for task in request.tasks]
         results = await infer(servable, tasks, from_input(request.input), timeout_s, check_method=self._check_method)
         response = protos.MultiInferenceResponse()
@@ -150,7 +147,9 @@ class GrpcApi:
     def _find(self, request: Message) -> Servable:
         if not request.HasField("model_spec"):
             raise InvalidRequestError("Missing ModelSpec")
-        return self._models.find(*_model_of(request.model_spec))
+        servable = self._models.find(*_model_of(request.model_spec))
+        timing.note_version(servable.version)
+        return servable
 
 
 def _specification(message: Message) -> Message:

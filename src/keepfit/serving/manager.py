@@ -61,9 +61,9 @@ class Manager:
         return [version for version, servable in self._servables.items() if servable.state is State.AVAILABLE]
 
     @property
-    def restarts(self) -> dict[int, int]:
-        """How often the worker of each version was restarted."""
-        return {version: servable.restarts for version, servable in self._servables.items()}
+    def servables(self) -> list[Servable]:
+        """All versions that the status tells of."""
+        return list(self._servables.values())
 
     def find(self, version: int | None = None) -> Servable | None:
         """Return the version asked for, or the latest available one; None if it cannot be asked now."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from keepfit.dtypes import Array
+from keepfit.serving.timing import Timing
 
 Key: TypeAlias = tuple[object, ...]
 
@@ -30,6 +31,7 @@ class Pending:
     """What it may be joined with; None if it must run alone. Changed only while it is not in the queue."""
     since_s: float
     answer: asyncio.Future[dict[str, Array]]
+    timing: Timing | None = None
     attempts: int = 0
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -15,11 +14,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from keepfit.dtypes import Array
 from keepfit.errors import InvalidRequestError, ModelNotFoundError, ServingError, TooLargeError, UnavailableError
-from keepfit.metrics import ServingMetrics
-from keepfit.serving import json_document, json_examples, json_predict
+from keepfit.serving import json_document, json_examples, json_predict, timing
 from keepfit.serving.classification import classify
 from keepfit.serving.inference import DEFAULT_SIGNATURE, predict
 from keepfit.serving.manager import VersionStatus
+from keepfit.serving.metrics import ServingMetrics
 from keepfit.serving.models import Models
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
@@ -95,15 +94,15 @@ class RestApi:
             return error_response(error)
 
     async def _call(self, match: re.Match[str], body: bytes) -> Response:
-        started = time.perf_counter()
-        model, call, version, status = match["model"], match["call"].lower(), "", "OK"
+        times = timing.begin()
+        model, call, status = match["model"], match["call"].lower(), "OK"
         try:
             which = _model_of(match)
             document = json_document.parse(body)
             signature_name = json_document.signature_name(document)
             examples = None if call == "predict" else json_examples.read(document)
             servable = self._models.find(*which)
-            version = str(servable.version)
+            times.version = str(servable.version)
             if examples is None:
                 return Response(200, await self._predict(servable, signature_name, document, body))
             run = self._classify if call == "classify" else self._regress
@@ -112,8 +111,7 @@ class RestApi:
             status = status_name(error)
             return error_response(error)
         finally:
-            if model in self._models:
-                self._metrics.observe_request(model, version, "REST", call, status, time.perf_counter() - started)
+            self._metrics.observe_request(model if model in self._models else "", "REST", call, status, times)
 
     async def _predict(
         self, servable: Servable, signature_name: str, document: Mapping[str, Any], body: bytes

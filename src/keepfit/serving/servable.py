@@ -14,6 +14,7 @@ from keepfit import protos
 from keepfit.errors import KeepfitError, ModelLoadError, UnavailableError
 from keepfit.serving.batching import Batcher
 from keepfit.serving.policy import State
+from keepfit.serving.timing import now
 from keepfit.serving.worker_process import Worker, Workers
 from keepfit.signatures import Signature, signatures_of
 
@@ -58,6 +59,10 @@ class Servable:
         self.contents = Contents({}, None)
         self.batcher = Batcher(note_batch)
         self.restarts = 0
+        self.loads = 0
+        self.failed_loads = 0
+        self.load_s = 0.0
+        """How long the last load took that succeeded."""
         self._workers = workers
         self._on_change = on_change
         self._worker: Worker | None = None
@@ -73,6 +78,7 @@ class Servable:
         try:
             await self._start_worker()
         except (KeepfitError, OSError) as error:
+            self.failed_loads += 1
             self._give_up(error if isinstance(error, KeepfitError) else ModelLoadError(f"No process for it: {error}"))
         else:
             logger.info("Version %d of %s is available", self.version, self.model)
@@ -97,6 +103,7 @@ class Servable:
             self._worker = None
 
     async def _start_worker(self) -> None:
+        started = now()
         worker = await self._workers.new()
         try:
             reply = await worker.call({"op": "load", "path": str(self.path), "tags": ["serve"], "warmup": True})
@@ -105,6 +112,8 @@ class Servable:
         except BaseException:
             await worker.stop()
             raise
+        self.loads += 1
+        self.load_s = now() - started
         signature_map = protos.SignatureDefMap.FromString(reply["signatures"].tobytes())
         self.contents = Contents(signatures_of(signature_map.signature_def), signature_map)
         self._worker = worker
@@ -120,7 +129,7 @@ class Servable:
             self._deaths = 0
 
     def _worker_lost(self, worker: Worker) -> None:
-        logger.warning("The process of version %d of %s (pid %s) died", self.version, self.model, self._pid())
+        logger.warning("The process of version %d of %s (pid %s) died", self.version, self.model, self.pid)
         self._worker = None
         self.batcher.lose_worker(worker)
         if self.state is not State.AVAILABLE:
@@ -148,6 +157,7 @@ class Servable:
         try:
             await self._start_worker()
         except (KeepfitError, OSError) as error:
+            self.failed_loads += 1
             logger.warning("Version %d of %s could not be loaded again: %s", self.version, self.model, error)
 
     def _refuse_waiting(self) -> None:
@@ -159,7 +169,9 @@ class Servable:
         self._set(State.END)
         self.batcher.refuse(UnavailableError(f"Version {self.version} of {self.model} cannot be served: {error}"))
 
-    def _pid(self) -> int | None:
+    @property
+    def pid(self) -> int | None:
+        """The process, if there is one now."""
         return self._worker.pid if self._worker is not None else None
 
     def _set(self, state: State) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,7 @@ def _answer_all(connection: socket.socket) -> None:
     _send(connection, {"op": "hello", "pid": os.getpid()}, {})
     model: savedmodel.SavedModel | None = None
     for header, tensors in _frames(connection):
+        started = time.perf_counter()
         try:
             if header["op"] == "load":
                 model = _load(header)
@@ -53,7 +55,8 @@ def _answer_all(connection: socket.socket) -> None:
                 raise InferenceError("the worker has no model")
             else:
                 reply = model.run(header["signature"], tensors, header["outputs"])
-            _send(connection, {"op": header["op"]}, reply)
+            run_us = (time.perf_counter() - started) * 1e6
+            _send(connection, {"op": header["op"], "run_us": run_us}, reply)
         except KeepfitError as error:
             _refuse(connection, header, error)
         except ConnectionError:

@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 import orjson
 
@@ -24,7 +24,14 @@ from keepfit.serving.tensors import PREFIX, Header, allocate, decode, encode
 
 logger = logging.getLogger(__name__)
 
-OnReply = Callable[[dict[str, Array] | KeepfitError], None]
+
+class OnReply(Protocol):
+    """What hears the answer to a request."""
+
+    def __call__(self, reply: dict[str, Array] | KeepfitError, run_s: float = 0.0) -> None:
+        """Take the outputs or the error, and how long the model ran."""
+
+
 STOP_GRACE_S = 5.0
 """A worker that was told to end and has not after this long is killed."""
 
@@ -52,7 +59,8 @@ class Worker(asyncio.Protocol):
         """Send a request without tensors and return the reply's; raises what the worker answers."""
         future: asyncio.Future[dict[str, Array]] = asyncio.get_running_loop().create_future()
 
-        def on_reply(reply: dict[str, Array] | KeepfitError) -> None:
+        def on_reply(reply: dict[str, Array] | KeepfitError, run_s: float = 0.0) -> None:
+            del run_s
             if future.done():
                 return
             if isinstance(reply, KeepfitError):
@@ -113,7 +121,7 @@ class Worker(asyncio.Protocol):
         if "error" in header:
             on_reply(getattr(errors, header["error"])(header["message"], **header["details"]))
         else:
-            on_reply(decode(header, body))
+            on_reply(decode(header, body), header.get("run_us", 0.0) / 1e6)
 
 
 @dataclass(frozen=True, slots=True)
