@@ -1,6 +1,7 @@
 """TensorProto messages to arrays and back, in both of their encodings. Knows nothing of gRPC."""
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ _VALUE_FIELDS = {
 }
 _HALVES = ("float16", "bfloat16")
 _COMPLEX_PARTS = {"complex64": np.float32, "complex128": np.float64}
+_FIXED_WIDTH = {
+    dtype: bytes([protos.TensorProto.DESCRIPTOR.fields_by_name[_VALUE_FIELDS[dtype]].number << 3 | 2])
+    for dtype in ("float32", "float64", *_COMPLEX_PARTS)
+    if sys.byteorder == "little"
+}
+"""The tag of a packed field of fixed-width values, by dtype (https://protobuf.dev/programming-guides/encoding/)."""
 MAX_REPEATED = 2**26
 """Elements of a tensor given by one repeated value, which costs no bytes on the wire, but memory here."""
 
@@ -63,7 +70,12 @@ def from_array(array: Array) -> Any:
         flat = flat.view(np.uint16)
     elif dtype in _COMPLEX_PARTS:
         flat = flat.view(_COMPLEX_PARTS[dtype])
-    getattr(tensor, _VALUE_FIELDS[dtype]).extend(flat.tolist())
+    if dtype in _FIXED_WIDTH and flat.size:
+        # Their values lie on the wire as in memory: parsing those bytes takes 3 µs for 1,280 floats, a list 100 µs.
+        content = flat.tobytes()
+        tensor.MergeFromString(_FIXED_WIDTH[dtype] + _varint(len(content)) + content)
+    else:
+        getattr(tensor, _VALUE_FIELDS[dtype]).extend(flat.tolist())
     return tensor
 
 
@@ -82,6 +94,15 @@ def _without_values(array: Array, dtype: str) -> Any:
     for size in array.shape:
         tensor.tensor_shape.dim.add(size=size)
     return tensor
+
+
+def _varint(number: int) -> bytes:
+    digits = bytearray()
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    digits.append(number)
+    return bytes(digits)
 
 
 def _from_content(name: str, content: bytes, dtype: str, count: int) -> Array:

@@ -63,12 +63,12 @@ def decode(message_class: Message, headers: Mapping[bytes, bytes], body: bytes, 
     compressed, size = _PREFIX.unpack_from(body)
     if len(body) != _PREFIX.size + size:
         raise InvalidRequestError("The call must have exactly one whole message")
-    content = body[_PREFIX.size :]
+    content: bytes | memoryview = memoryview(body)[_PREFIX.size :]
     if compressed:
         encoding = headers.get(b"grpc-encoding", b"identity")
         if encoding != b"gzip":
             raise UnimplementedError(f"The compression {encoding.decode(errors='replace')!r} is not available")
-        content = gunzip(content, limit)
+        content = gunzip(bytes(content), limit)
     try:
         return message_class.FromString(content)
     except protos.DecodeError as error:

@@ -11,8 +11,9 @@ import numpy as np
 
 from keepfit.dtypes import NUMPY_DTYPES, Array
 from keepfit.errors import InvalidRequestError
+from keepfit.serving import json_document, json_matrix
 from keepfit.serving.json_document import dump, show
-from keepfit.serving.json_values import is_base64, one_by_one, quickly, to_array
+from keepfit.serving.json_values import FLOAT_LIMITS, is_base64, one_by_one, quickly, to_array
 from keepfit.signatures import Signature, TensorSpec
 
 ROWS = "instances"
@@ -23,6 +24,11 @@ def read(document: Mapping[str, Any], signature: Signature, body: bytes) -> tupl
     """Return the input tensors of a request, and whether they came as ROWS or COLUMNS. Raises InvalidRequestError."""
     if not signature.inputs:
         raise InvalidRequestError(f"Failed to get input map for signature: {signature.name}")
+    if isinstance(document.get(ROWS), np.ndarray):
+        inputs = _from_matrix(document[ROWS], signature.inputs)
+        if inputs is not None:
+            return inputs, ROWS
+        document = json_document.parse(body)
     plain = b"true" not in body and b"false" not in body and body.count(b'"') == _quotes_of_keys(document)
     if ROWS in document:
         if COLUMNS in document:
@@ -39,6 +45,11 @@ def read(document: Mapping[str, Any], signature: Signature, body: bytes) -> tupl
     if COLUMNS not in document:
         raise InvalidRequestError(f"Missing '{COLUMNS}' or '{ROWS}' key")
     return _from_columns(document[COLUMNS], signature.inputs, plain=plain), COLUMNS
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Return a predict call's body as an object, whose rows are an array if they can be; raises InvalidRequestError."""
+    return json_matrix.parse(body) or json_document.parse(body)
 
 
 def _quotes_of_keys(document: Mapping[str, Any]) -> int:
@@ -81,6 +92,17 @@ def _from_rows(rows: list[Any], specs: Mapping[str, TensorSpec], *, plain: bool)
         name: _stack([row[name] for row in rows], spec.dtype, f" key: {name}", plain=plain)
         for name, spec in specs.items()
     }
+
+
+def _from_matrix(matrix: Array, specs: Mapping[str, TensorSpec]) -> dict[str, Array] | None:
+    """Return rows of numbers as the one input, or None if that takes a closer look than a matrix allows."""
+    if len(specs) > 1:
+        return None
+    ((name, spec),) = specs.items()
+    if spec.dtype not in ("float32", "float64"):
+        return None
+    array = json_matrix.as_dtype(matrix, spec.dtype, FLOAT_LIMITS[spec.dtype][0])
+    return None if array is None else {name: array}
 
 
 def _check_names(row: Mapping[str, Any], number: int, specs: Mapping[str, TensorSpec]) -> None:

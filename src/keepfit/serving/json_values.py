@@ -18,7 +18,7 @@ from keepfit.serving.json_document import show, type_name
 MAX_RANK = 64
 """numpy's limit, and so the nesting depth that a tensor may have."""
 
-_FLOAT_LIMITS = {
+FLOAT_LIMITS = {
     "float16": (65504, 65504.0),
     "bfloat16": (2**127, float(np.finfo(np.float32).max)),
     "float32": (2**24 - 1, float(np.finfo(np.float32).max)),
@@ -49,7 +49,7 @@ def quickly(value: Any, dtype: str, *, plain: bool) -> Array | None:
         array = np.array(value)
     except (ValueError, OverflowError, RecursionError):
         return None
-    if dtype in _FLOAT_LIMITS:
+    if dtype in FLOAT_LIMITS:
         return _as_floats(value, array, dtype)
     if array.dtype.kind == "i" and dtype.startswith(("int", "uint")):
         limits = np.iinfo(dtype)
@@ -71,7 +71,7 @@ def _as_floats(value: Any, array: Array, dtype: str) -> Array | None:
     if array.dtype.kind not in "if":
         return None
     if array.size:
-        exact, greatest = _FLOAT_LIMITS[dtype]
+        exact, greatest = FLOAT_LIMITS[dtype]
         low, high = array.min(), array.max()
         if not (-exact <= low and high <= exact) and not _is_lossless(value, array, exact, greatest):
             return None
@@ -139,7 +139,7 @@ def _leaf(value: Any, dtype: str) -> Any:
         if not isinstance(value, bool):
             raise _type_error(value, dtype)
         return value
-    if dtype in _FLOAT_LIMITS:
+    if dtype in FLOAT_LIMITS:
         return to_float(value, dtype)
     if not dtype.startswith(("int", "uint")):
         raise UnimplementedError(f"Conversion of JSON Value: {show(value)} to type: {dtype}")
@@ -153,7 +153,7 @@ def to_float(value: Any, dtype: str) -> float:
     """Return a JSON number as a float that the dtype can hold; raises InvalidRequestError."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _type_error(value, dtype)
-    exact, greatest = _FLOAT_LIMITS[dtype]
+    exact, greatest = FLOAT_LIMITS[dtype]
     is_integer = isinstance(value, int) and -(2**63) <= value < 2**64  # beyond those, rapidjson makes it a double
     if abs(value) > (exact if is_integer else greatest) and abs(value) != float("inf"):
         raise InvalidRequestError(

@@ -98,7 +98,7 @@ class RestApi:
         model, call, status = match["model"], match["call"].lower(), "OK"
         try:
             which = _model_of(match)
-            document = json_document.parse(body)
+            document = json_predict.parse(body) if call == "predict" else json_document.parse(body)
             signature_name = json_document.signature_name(document)
             examples = None if call == "predict" else json_examples.read(document)
             servable = self._models.find(*which)
