@@ -17,6 +17,8 @@ import httpx
 import psycopg
 import pytest
 
+from keepfit import exits
+
 SMALL = {
     "gate": {"min_accuracy_percent": 90},
     "train": {"epochs": 2, "batch_size": 32},
@@ -108,6 +110,25 @@ def promoted(_promoted, tmp_path):
     """A project with version 1, made once and copied."""
     shutil.copytree(_promoted[0], tmp_path / "promoted")
     return UserProject(tmp_path / "promoted", _free_port())
+
+
+@pytest.fixture(scope="session")
+def _rejected(_promoted, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rejected") / "project"
+    shutil.copytree(_promoted[0], folder)
+    project = UserProject(folder, _free_port())
+    # classes that lie over one another: no model reaches what the gate asks
+    project.configure(data={"synthetic": {"rows": 400, "class_separation": 1.0}})
+    done = project.run("retrain")
+    assert done.returncode == exits.REJECTED, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def rejected(_rejected, tmp_path):
+    """A project with version 1 and one rejected candidate, made once and copied."""
+    shutil.copytree(_rejected, tmp_path / "rejected")
+    return UserProject(tmp_path / "rejected", _free_port()).configure()
 
 
 @pytest.fixture(scope="session")

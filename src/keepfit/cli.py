@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -20,8 +20,9 @@ from keepfit import __version__, exits, tether
 from keepfit.errors import KeepfitError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
+    from keepfit.lookup import Account
     from keepfit.project import Project
 
 app = typer.Typer(
@@ -109,7 +110,7 @@ def train(
     from rich.console import Console
 
     from keepfit.pipeline.run import train_only
-    from keepfit.tables import metrics_table
+    from keepfit.tables.run import metrics_table
 
     project = _project(config)
     _end_on_sigterm()
@@ -164,12 +165,31 @@ def init(
 ) -> None:
     """Start a project on your own table: writes a config.json."""
     from keepfit.init import init
-    from keepfit.tables import dataset_table
+    from keepfit.tables.run import dataset_table
 
     dataset = init(folder, data, target)
     console = _console()
     console.print(dataset_table(dataset), highlight=False)
     typer.echo(f"wrote {folder / 'config.json'}; next: keepfit up --config {folder / 'config.json'}")
+
+
+@app.command()
+def promote(
+    run: Annotated[str, typer.Argument(help="The run whose kept candidate it is, or the beginning of its id.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    new_schema: Annotated[
+        bool, typer.Option("--new-schema", help="Though its inputs or outputs differ from the served version's.")
+    ] = False,
+    config: _Config = None,
+) -> None:
+    """Publish a candidate that the gate did not promote: a person's override, recorded as that."""
+    from keepfit.pipeline.override import override
+
+    if not reason.strip():
+        raise typer.BadParameter("say why, for those who look at the record later", param_hint="--reason")
+    project = _project(config)
+    _end_on_sigterm()
+    override(project, run, reason.strip(), _console(), os.environ, new_schema=new_schema)
 
 
 @app.command()
@@ -203,18 +223,51 @@ def history(
     config: _Config = None,
 ) -> None:
     """Show what was served when and why, and how every run ended."""
-    from keepfit.ledger import LedgerPlace, open_ledger
-    from keepfit.tables import history_json, history_tables
+    from keepfit import lookup
+    from keepfit.tables.history import history_json, history_tables
 
-    project = _project(config)
-    with open_ledger(LedgerPlace.of(project)) as ledger:
-        events = ledger.events()
+    account = _account(lookup.read(_project(config)))
     if as_json:
-        typer.echo(json.dumps(history_json(events), indent=2, ensure_ascii=False))
+        _print_json(history_json(account.events))
     else:
-        console = _console()
-        for table in history_tables(events, limit):
-            console.print(table, highlight=False)
+        _print_parts(history_tables(account.events, limit))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="RUN_OR_VERSION", help="A version, or (the beginning of) a run's id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    config: _Config = None,
+) -> None:
+    """Show all that is recorded of one run or version."""
+    from keepfit import lookup
+    from keepfit.tables.show import entry_json, entry_tables
+
+    entry = lookup.find(_account(lookup.read(_project(config))), name)
+    if as_json:
+        _print_json(entry_json(entry))
+    else:
+        _print_parts(entry_tables(entry))
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A version, or (the beginning of) a run's id.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    config: _Config = None,
+) -> None:
+    """Show how two runs or versions differ: results, rules, data, config, code, libraries."""
+    from keepfit import comparison, lookup
+    from keepfit.tables.compare import comparison_tables
+
+    account = _account(lookup.read(_project(config)))
+    one, other = lookup.find(account, a), lookup.find(account, b)
+    found = comparison.compare(one.metrics, other.metrics)
+    if as_json:
+        _print_json({"a": one.name, "b": other.name, **found.to_dict()})
+    else:
+        _print_parts(comparison_tables(found, one.name, other.name))
 
 
 @app.command(name="api-key")
@@ -252,6 +305,24 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console()
+
+
+def _account(found: "Account") -> "Account":
+    for note in found.notes:
+        typer.echo(f"keepfit: note: {note}", err=True)
+    return found
+
+
+def _print_json(found: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def _print_parts(parts: Sequence["RenderableType"]) -> None:
+    console = _console()
+    for number, part in enumerate(parts):
+        if number:
+            console.print()
+        console.print(part, highlight=False)
 
 
 def _end_on_sigterm() -> None:

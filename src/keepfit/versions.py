@@ -77,6 +77,10 @@ class Versions:
             shutil.rmtree(old, ignore_errors=True)
         return kept
 
+    def drop_candidate(self, kept: Path) -> None:
+        """Remove a kept candidate; what cannot be removed stays."""
+        shutil.rmtree(kept, ignore_errors=True)
+
     def reserve(self) -> int:
         """Give away the next number, for good; raises StorageError."""
         with self._changing():

@@ -157,7 +157,11 @@ def test_override_is_rebuilt_as_one(versions, ledger):
     publish(versions, {**METRICS, "override": override})
     recover(versions, ledger)
     (event,) = ledger.events()
-    assert (event.kind, event.at.day, event.reason) == ("overridden", 5, "needed today (recorded afterwards)")
+    assert (event.kind, event.at.day, event.reason) == (
+        "overridden",
+        5,
+        "needed today (override) (recorded afterwards)",
+    )
 
 
 def test_run_that_another_host_started_is_not_called_interrupted(versions, ledger):

@@ -50,7 +50,7 @@ def _published(folder: Path, version: int) -> Event:
     metrics = artifacts.read_metrics(folder)
     override = metrics.get("override")
     if isinstance(override, dict):
-        reason = f"{override.get('reason')} {_AFTERWARDS}"
+        reason = f"{override.get('reason')} (override) {_AFTERWARDS}"
         return Event(_time(override.get("at")), "overridden", metrics.get("run"), version, reason, metrics)
     reason = f"{_reason(metrics)} {_AFTERWARDS}"
     return Event(_time(metrics.get("created_at")), "promoted", metrics.get("run"), version, reason, metrics)

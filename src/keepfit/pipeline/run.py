@@ -20,6 +20,7 @@ from keepfit.pipeline.confirm import look
 from keepfit.pipeline.gate import Evidence, Verdict, decide
 from keepfit.pipeline.publication import confirm_served, prune
 from keepfit.pipeline.report import render
+from keepfit.pipeline.sample import write_sample
 from keepfit.pipeline.session import Run, Trigger, ending_recorded, prepared_run
 from keepfit.project import Project
 from keepfit.storage import sync_tree
@@ -69,8 +70,7 @@ def train_only(project: Project, console: Console, environ: Mapping[str, str], *
     """Train and judge one candidate and keep it aside; publishes nothing. Raises KeepfitError."""
     with prepared_run(project, "manual", console, environ) as run, ending_recorded(run):
         dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
-        _write_files(candidate, dataset, metrics)
-        kept = run.versions.keep_candidate(candidate.folder, max(1, project.config.retention.candidates))
+        kept = _keep(run, candidate, dataset, metrics, at_least=1)
         run.ledger.append("staged", verdict.reason, run=run.id, details=metrics)
         return Outcome("staged", run.id, None, kept, verdict.reason, metrics)
 
@@ -134,8 +134,7 @@ def _set_aside(
 ) -> Outcome:
     """End with a candidate that is not promoted: rejected, or nobody can tell yet."""
     ending: Literal["rejected", "inconclusive"] = "rejected" if verdict.decision == "REJECT" else "inconclusive"
-    _write_files(candidate, dataset, metrics)
-    kept = run.versions.keep_candidate(candidate.folder, run.project.config.retention.candidates)
+    kept = _keep(run, candidate, dataset, metrics, at_least=0)
     run.end(ending, verdict.reason, details=metrics)
     current = run.versions.current()
     stays = "nothing is served yet" if current is None else f"version {current} stays in service"
@@ -157,9 +156,19 @@ def _require_record(run: Run, candidate: "Candidate", dataset: Dataset, metrics:
     try:
         run.ledger.require_writable()
     except StorageError as error:
-        _write_files(candidate, dataset, metrics)
-        run.versions.keep_candidate(candidate.folder, max(1, run.project.config.retention.candidates))
-        raise StorageError(f"{error}; so nothing was promoted, and the candidate is kept as {run.id}") from error
+        _keep(run, candidate, dataset, metrics, at_least=1)
+        raise StorageError(
+            f"{error}; so nothing was promoted, and the candidate is kept: `keepfit promote {run.id}` promotes it later"
+        ) from error
+
+
+def _keep(run: Run, candidate: "Candidate", dataset: Dataset, metrics: dict[str, Any], *, at_least: int) -> Path | None:
+    """Move the candidate aside, with what a person needs to look at it, and to promote it all the same."""
+    rows = len(next(iter(candidate.sample.values())))
+    write_sample(candidate.sample, candidate.predictions[:rows], candidate.folder)
+    _write_files(candidate, dataset, metrics)
+    keep = max(at_least, run.project.config.retention.candidates)
+    return run.versions.keep_candidate(candidate.folder, keep)
 
 
 def _write_files(candidate: "Candidate", dataset: Dataset, metrics: dict[str, Any]) -> None:
