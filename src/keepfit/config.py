@@ -154,7 +154,7 @@ class SyntheticConfig(Section):
 
     rows: int = Field(10_000, ge=10, le=100_000_000, description="Rows made for each run.")
     class_separation: float = Field(
-        5.0,
+        6.0,
         gt=0,
         le=100,
         description="Standard deviations between the class centres; the best possible accuracy is Φ(half of it).",

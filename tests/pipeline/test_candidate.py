@@ -4,20 +4,22 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 
 from keepfit import protos, savedmodel
 from keepfit.config import Config
 from keepfit.data.dataset import prepare
-from keepfit.errors import QualificationError, TrainingError
+from keepfit.errors import ModelLoadError, QualificationError, TrainingError
 from keepfit.pipeline import artifacts
 from keepfit.pipeline.candidate import make_candidate
 from keepfit.pipeline.epoch import EpochReport
-from keepfit.pipeline.qualifier import qualify
+from keepfit.pipeline.qualifier import Trial
 from keepfit.pipeline.qualify import Qualifier
 
 SETTINGS = {"train": {"epochs": 2, "batch_size": 32}, "data": {"synthetic": {"rows": 400}}}
@@ -135,6 +137,37 @@ def test_good_candidate_qualifies_and_leaves_nothing_behind(candidate, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_champion_answers_all_rows_and_both_are_timed_side_by_side(candidate, tmp_path):
+    expected = candidate.predictions[: len(candidate.sample["features"])]
+    with Qualifier(stderr=subprocess.DEVNULL) as qualifier:
+        qualifier.ask_champion(candidate.folder, candidate.sample, tmp_path)
+        np.testing.assert_allclose(qualifier.champion_answers(), expected, 1e-4, 1e-5)
+        mine, its = qualifier.check(candidate.folder, candidate.sample, expected, tmp_path)
+    assert 0 < mine < 20 * its
+
+
+def test_champion_that_does_not_load_says_so_and_the_candidate_still_qualifies(copied, candidate, tmp_path):
+    _truncate(copied / "variables" / "variables.data-00000-of-00001")
+    expected = candidate.predictions[: len(candidate.sample["features"])]
+    with Qualifier(stderr=subprocess.DEVNULL) as qualifier:
+        qualifier.ask_champion(copied, candidate.sample, tmp_path)
+        with pytest.raises(ModelLoadError, match="cannot be loaded"):
+            qualifier.champion_answers()
+        assert len(qualifier.check(candidate.folder, candidate.sample, expected, tmp_path)) == 1
+
+
+def test_champion_that_kills_its_process_is_not_held_against_the_candidate(candidate, tmp_path):
+    expected = candidate.predictions[: len(candidate.sample["features"])]
+    with Qualifier(stderr=subprocess.DEVNULL) as qualifier:
+        qualifier.ask_champion(candidate.folder, candidate.sample, tmp_path)
+        for child in psutil.Process().children():
+            if "keepfit.pipeline.qualifier" in child.cmdline():
+                child.kill()
+        with pytest.raises(ModelLoadError, match="gave no answer: it ended with -9"):
+            qualifier.champion_answers()
+        qualifier.check(candidate.folder, candidate.sample, expected, tmp_path)
+
+
 def test_weights_of_another_model_do_not_qualify(copied, candidate, tmp_path, tmp_path_factory):
     other, _, _ = make(tmp_path_factory.mktemp("other"), seed=8)
     shutil.rmtree(copied / "variables")
@@ -149,7 +182,9 @@ def compare(folder, candidate, tmp_path, expected=None):
     sample = tmp_path / "sample.npz"
     arrays = {f"input:{name}": values for name, values in candidate.sample.items()}
     np.savez(sample, expected=candidate.predictions[:rows] if expected is None else expected, **arrays)
-    return qualify(folder, sample, "serving_default", "predictions")
+    request = {"what": "candidate", "model": folder, "sample": sample, "signature": "serving_default"}
+    with ExitStack() as loaded:
+        return Trial(loaded).answer({**request, "output": "predictions"})["wrong"]
 
 
 def test_same_predictions_are_no_complaint(candidate, tmp_path):

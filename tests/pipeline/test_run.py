@@ -66,7 +66,7 @@ def test_promoted_run_says_each_stage(first_run):
     assert first_run.stderr == ""
     stages = re.findall(r"^  (\w+) ", first_run.stdout, re.MULTILINE)
     assert [stage for stage in dict.fromkeys(stages) if stage != "note"] == [
-        *("data", "training", "trained", "judged", "qualified", "PROMOTED", "served")
+        *("data", "training", "trained", "qualified", "judged", "PROMOTED", "served")
     ]
     assert "epoch 2/2  loss " in first_run.stdout
     assert "not yet: no model server answers at http://127.0.0.1:" in first_run.stdout

@@ -3,7 +3,6 @@
 Knows nothing of models, and imports neither TensorFlow nor SciPy nor scikit-learn.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from keepfit.config import DataConfig
 from keepfit.data import sources, split, statistics, validate
 from keepfit.data.agreement import check_agreement, ignored_columns
 from keepfit.data.conform import conform
+from keepfit.data.identity import Identity, fingerprint, identify
 from keepfit.data.recognise import Roles, recognise, require, roles_of
 from keepfit.data.rows import Rows
 from keepfit.data.schema import Kind, Schema
@@ -44,7 +44,8 @@ class Table:
 class Dataset:
     """What one run trains on and is judged on.
 
-    `fingerprint` is a hash of all rows' features and targets, the same for every order of rows and columns.
+    `fingerprint` is a hash of all rows' features and targets, the same for every order of rows and columns;
+    `holdout_identity` tells the holdout's rows again in later runs.
     `characteristics` can be written as JSON. `warnings` are sentences for a person.
     """
 
@@ -52,6 +53,7 @@ class Dataset:
     train: Table
     holdout: Table
     fingerprint: str
+    holdout_identity: Identity
     characteristics: dict[str, object]
     warnings: tuple[str, ...]
 
@@ -72,11 +74,13 @@ def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> 
     validate.check_split(typed, roles, holdout)
     train_rows, holdout_rows = typed.filter(~holdout), typed.filter(holdout)
     schema = statistics.learn(train_rows, roles, rows.frame.schema)
+    hashes = split.hash_rows(typed, typed.columns)
     return Dataset(
         schema,
         _table(schema, train_rows, rows.frame.filter(~holdout)),
         _table(schema, holdout_rows, rows.frame.filter(holdout)),
-        _fingerprint(typed),
+        fingerprint(np.sort(hashes)),
+        identify(hashes[holdout]),
         statistics.describe(schema, train_rows, holdout_rows),
         (
             *ignored_columns(rows.frame, config, known),
@@ -128,9 +132,3 @@ def _array(values: pl.Series, kind: Kind) -> NDArray[np.generic]:
     if kind == "boolean":
         return values.to_numpy()
     return np.array(values.fill_null("").to_list(), dtype=object)
-
-
-def _fingerprint(typed: pl.DataFrame) -> str:
-    """Hash the sorted hashes of the rows."""
-    hashes = np.sort(split.hash_rows(typed, typed.columns))
-    return hashlib.blake2b(hashes.astype("<u8").tobytes(), digest_size=16).hexdigest()

@@ -15,62 +15,62 @@ MOST_UNITS = 10_000
 _BLOCK = 64
 
 
-class Resampled:
-    """Means of `parts` (rows, parts) over `draws` resamplings of the same rows, ready for any function of them.
+class Bootstrap:
+    """Resamplings of so many rows, drawn once and used for every metric, so that paired metrics stay paired.
 
     More than 10,000 rows are first dealt at random into 10,000 groups, and groups are resampled: the variance of a
     mean stays what it is, known to 1.4 % (random groups; Wolter, Introduction to Variance Estimation, chapter 2).
     """
 
-    def __init__(self, parts: Array, draws: int, seed: int) -> None:
+    def __init__(self, rows: int, draws: int, seed: int) -> None:
         random = np.random.default_rng(seed)
-        self._sums, self._rows = _units(parts, random)
-        self._total = self._sums.sum(axis=0)
-        self._draws = np.empty((draws, parts.shape[1]))
-        units = len(self._rows)
-        weights = np.empty((_BLOCK, units))
-        for start in range(0, draws, _BLOCK):
-            block = weights[: min(_BLOCK, draws - start)]
-            for row in block:
-                row[:] = np.bincount(random.integers(0, units, units), minlength=units)
-            self._draws[start : start + len(block)] = (block @ self._sums) / (block @ self._rows)[:, None]
+        units = min(rows, MOST_UNITS)
+        self._group = None if rows <= MOST_UNITS else random.permutation(np.arange(rows, dtype=np.int32) % units)
+        self._rows = np.ones(rows) if self._group is None else np.bincount(self._group).astype(np.float64)
+        # how often each draw takes each unit: a byte is enough, for the chance of 256 times is 10**-507
+        self._times = np.empty((draws, units), np.uint8)
+        for times in self._times:
+            times[:] = np.bincount(random.integers(0, units, units, np.int32), minlength=units)
 
-    def interval(self, columns: slice, combine: Combine, tail: float) -> tuple[float, float]:
+    def interval(self, parts: Array, combine: Combine, tail: float) -> tuple[float, float] | None:
         """The bias-corrected and accelerated interval (Efron, JASA 82, 1987) with the chance `tail` at each end.
 
-        Its acceleration is from leaving out one row, or group, at a time. Draws in which the value is undefined are
-        left out; both ends are NaN if it always is.
+        Of the function `combine` of the means of `parts` (rows, parts). Its acceleration is from leaving out one row,
+        or group, at a time. Draws in which the value is undefined are left out; None if that is so in most of them.
         """
-        drawn = combine(self._draws[:, columns])
+        sums, total = self._sums(parts), self._rows.sum()
+        drawn = combine(self._drawn(sums))
         drawn = np.sort(drawn[np.isfinite(drawn)])
-        if not len(drawn):
-            return float("nan"), float("nan")
-        found = float(combine(self._total[columns] / self._rows.sum()))
+        if 2 * len(drawn) < len(self._times):
+            return None
+        found = float(combine(sums.sum(axis=0) / total))
         below = (np.searchsorted(drawn, found, "left") + np.searchsorted(drawn, found, "right")) / 2
         shift = float(ndtri(np.clip(below / len(drawn), 1 / (len(drawn) + 1), len(drawn) / (len(drawn) + 1))))
-        acceleration = self._acceleration(columns, combine)
+        acceleration = _acceleration(combine((sums.sum(axis=0) - sums) / (total - self._rows)[:, None]))
         ends = []
         for normal in (float(ndtri(tail)), float(ndtri(1 - tail))):
             shifted = shift + (shift + normal) / (1 - acceleration * (shift + normal))
             ends.append(float(np.quantile(drawn, float(ndtr(shifted)))))
         return ends[0], ends[1]
 
-    def _acceleration(self, columns: slice, combine: Combine) -> float:
-        left = (self._total[columns] - self._sums[:, columns]) / (self._rows.sum() - self._rows)[:, None]
-        values = combine(left)
-        values = values[np.isfinite(values)]
-        if len(values) < 3:
-            return 0.0
-        off = values.mean() - values
-        spread = float(np.sum(off**2)) ** 1.5
-        return float(np.sum(off**3)) / (6 * spread) if spread > 0 else 0.0
+    def _sums(self, parts: Array) -> Array:
+        if self._group is None:
+            return parts.astype(np.float64)
+        return np.column_stack([np.bincount(self._group, column) for column in parts.T])
+
+    def _drawn(self, sums: Array) -> Array:
+        """The means of each draw (draws, parts)."""
+        means = np.empty((len(self._times), sums.shape[1]))
+        for start in range(0, len(means), _BLOCK):
+            times = self._times[start : start + _BLOCK].astype(np.float64)
+            means[start : start + _BLOCK] = (times @ sums) / (times @ self._rows)[:, None]
+        return means
 
 
-def _units(parts: Array, random: np.random.Generator) -> tuple[Array, Array]:
-    """What is resampled: the sums of each unit's parts, and its rows."""
-    rows = len(parts)
-    if rows <= MOST_UNITS:
-        return parts.astype(np.float64), np.ones(rows)
-    group = random.permutation(np.arange(rows, dtype=np.int64) % MOST_UNITS)
-    sums = np.column_stack([np.bincount(group, column, MOST_UNITS) for column in parts.T])
-    return sums, np.bincount(group, minlength=MOST_UNITS).astype(np.float64)
+def _acceleration(left_out: Array) -> float:
+    values = left_out[np.isfinite(left_out)]
+    if len(values) < 3:
+        return 0.0
+    off = values.mean() - values
+    spread = float(np.sum(off**2)) ** 1.5
+    return float(np.sum(off**3)) / (6 * spread) if spread > 0 else 0.0

@@ -16,8 +16,10 @@ from keepfit.data.dataset import Dataset, prepare
 from keepfit.data.schema import Schema
 from keepfit.errors import StorageError
 from keepfit.pipeline import artifacts, environment, record
+from keepfit.pipeline.challenge import champion_answers, gather, start
 from keepfit.pipeline.confirm import look
-from keepfit.pipeline.gate import Evidence, Verdict, decide
+from keepfit.pipeline.gate import Verdict, decide
+from keepfit.pipeline.looks import holdout_use
 from keepfit.pipeline.publication import confirm_served, prune
 from keepfit.pipeline.report import render
 from keepfit.pipeline.sample import write_sample
@@ -54,7 +56,6 @@ def retrain(
             dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
             if not verdict.promotes:
                 return _set_aside(run, candidate, dataset, verdict, metrics)
-            _qualify(run, candidate)
             _require_record(run, candidate, dataset, metrics)
             presence = look(
                 project.serving_url, project.config.model_name, run.versions.current(), project.serving_api_key
@@ -79,9 +80,20 @@ def _judged_candidate(run: Run, *, new_schema: bool) -> tuple[Dataset, "Candidat
     config = run.project.config
     seed = secrets.randbelow(2**31) if config.train.seed is None else config.train.seed
     dataset = _dataset(run, seed, None if new_schema else _served_schema(run.versions))
+    use = holdout_use(run.ledger.events(), dataset.holdout_identity)
+    challenge = start(config, dataset, run.versions, run.qualifier, run.versions.stage(f"{run.id}-champion"))
     candidate = _train(run, dataset, seed)
-    verdict = decide(Evidence(candidate.evaluation), config.gate)
+    with run.timed("champion"):
+        answers, problem = champion_answers(challenge, dataset)
+    latencies_ms = _qualify(run, candidate)
+    with run.timed("judging"):
+        evidence = gather(
+            challenge, dataset, candidate, answers, problem, latencies_ms, use, seed, new_schema=new_schema
+        )
+        verdict = decide(evidence, config.gate)
     run.journal.say("judged", verdict.reason)
+    for warning in verdict.warnings:
+        run.journal.warn(warning)
     metrics = record.describe(
         config=config,
         dataset=dataset,
@@ -144,11 +156,13 @@ def _set_aside(
     return Outcome(ending, run.id, None, kept, verdict.reason, metrics)
 
 
-def _qualify(run: Run, candidate: "Candidate") -> None:
+def _qualify(run: Run, candidate: "Candidate") -> list[float]:
+    """Try the candidate in the fresh process; return the times that it took there for a row, see Qualifier.check."""
     expected = candidate.predictions[: len(next(iter(candidate.sample.values())))]
     with run.timed("qualification"):
-        run.qualifier.check(candidate.folder, candidate.sample, expected, candidate.folder.parent)
+        latencies_ms = run.qualifier.check(candidate.folder, candidate.sample, expected, candidate.folder.parent)
     run.journal.say("qualified", f"a fresh process loads it and gives the same {len(expected)} predictions")
+    return latencies_ms
 
 
 def _require_record(run: Run, candidate: "Candidate", dataset: Dataset, metrics: dict[str, Any]) -> None:
@@ -181,7 +195,6 @@ def _write_files(candidate: "Candidate", dataset: Dataset, metrics: dict[str, An
 def _publish(run: Run, candidate: "Candidate", dataset: Dataset, verdict: Verdict, metrics: dict[str, Any]) -> int:
     version = run.versions.reserve()
     metrics["version"] = version
-    metrics["durations_s"]["qualification"] = round(run.durations_s["qualification"], 3)
     _write_files(candidate, dataset, metrics)
     sync_tree(candidate.folder)
     run.versions.publish(candidate.folder, version)

@@ -72,7 +72,7 @@ def finite(evaluation: Evaluation) -> RuleResult:
 
 
 def _strict_accuracy(correct: int, rows: int, rules: GateConfig) -> RuleResult:
-    required, confidence = rules.min_accuracy_percent, 2 * rules.confidence - 1
+    required, confidence = rules.min_accuracy_percent, round(2 * rules.confidence - 1, 9)
     low, high = (100 * end for end in clopper_pearson(correct, rows, confidence))
     found = 100 * correct / rows
     outcome: Outcome = "pass" if low >= required else "fail" if high < required else "inconclusive"

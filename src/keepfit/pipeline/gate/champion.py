@@ -72,7 +72,7 @@ def _classification(rows: int, version: int, comparison: Comparison, rules: Gate
         differing = (gained + lost + 1) / (rows + 1)
         needed = rows_to_tell(differing, abs(found - bound.value) / 100, critical, _POWER)
         needed = None if needed is None else max(needed, rows + 1)
-    confidence = 1 - 2 * level
+    confidence = round(2 * rules.confidence - 1, 9)
     shown = shown_interval(low, high, confidence)
     numbers = f"{signed(found, [required])} points ({shown}, {shown_rows(rows)}, {gained + lost:,} decided otherwise)"
     return RuleResult(
@@ -106,7 +106,7 @@ def _regression(rows: int, version: int, comparison: Comparison, rules: GateConf
         stretch = 1 + float(ndtri(_POWER)) / float(ndtri(rules.confidence))
         needed = int(rows * (stretch * (end - found) / (required - found)) ** 2) + 1
         needed = max(needed, rows + 1) if needed < 1e9 else None
-    confidence = 2 * rules.confidence - 1
+    confidence = round(2 * rules.confidence - 1, 9)
     numbers = (
         f"its error is {signed(found, [required])} % ({shown_interval(low, high, confidence)}, {shown_rows(rows)})"
     )

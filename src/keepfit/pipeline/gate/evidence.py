@@ -33,7 +33,8 @@ class SliceEvidence:
     """A part of the holdout. For regression `squared_error` is the mean one, and the p values are of t tests.
 
     `below` is the p value against "it reaches the configured least", `worse` against "it is as good as the champion";
-    None where there is nothing to test. `optional` slices are never judged for want of rows.
+    None where there is nothing to test. `optional` slices are reported, and not judged, if they have too few rows or
+    none. `source` is what the slice was made of.
     """
 
     name: str
@@ -47,6 +48,7 @@ class SliceEvidence:
     gained: int | None = None
     lost: int | None = None
     optional: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,15 @@ class Champion:
 
 @dataclass(frozen=True)
 class HoldoutUse:
-    """How often the rows were used to decide before. `shared` is the share of them that the last decision knew."""
+    """How often the rows were used to decide before. `shared` is the largest share of them that a decision knew.
+
+    `sketch` is how a later run knows them again.
+    """
 
     fingerprint: str
     earlier_looks: int
     shared: float = 0.0
+    sketch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

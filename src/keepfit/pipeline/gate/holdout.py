@@ -27,6 +27,7 @@ def described(use: HoldoutUse, rules: GateConfig) -> dict[str, Any]:
         "shared_percent": round(100 * use.shared, 1),
         "error_bound": round(min(1.0, looks * (1 - rules.confidence)), 6),
         "bound": "union bound over the looks",
+        "sketch": " ".join(use.sketch),
     }
 
 

@@ -99,7 +99,7 @@ def _keeps(value: float, bound: float, direction: Direction) -> bool:
 
 
 def _interval(estimate: Estimate, rules: GateConfig) -> Interval:
-    return Interval(estimate.low, estimate.high, 2 * rules.confidence - 1, _BOOTSTRAP)
+    return Interval(estimate.low, estimate.high, round(2 * rules.confidence - 1, 9), _BOOTSTRAP)
 
 
 def _rows_needed(estimate: Estimate, bound: float, rows: int) -> int | None:

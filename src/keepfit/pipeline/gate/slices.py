@@ -137,6 +137,8 @@ def slice_lines(parts: Sequence[SliceEvidence]) -> tuple[dict[str, float | int |
             "lost": part.lost,
             "bound": part.bound,
             "judged": part.rows >= part.min_rows,
+            "optional": part.optional,
+            "source": part.source,
         }
         for part in parts
     )
