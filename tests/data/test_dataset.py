@@ -31,7 +31,7 @@ def test_synthetic_rows_are_the_same_problem_and_fresh_for_every_seed(tmp_path):
     assert first.train.rows + first.holdout.rows == 10_000
     known = prepare(DataConfig(), tmp_path, 3, first.schema)
     assert known.warnings == first.warnings == ()
-    for class_, distance in ((0, 0.0), (1, 5.0)):
+    for class_, distance in ((0, 0.0), (1, 6.0)):
         points = first.train.inputs["features"][first.train.target == class_]
         assert points.mean(axis=0) == pytest.approx([distance / math.sqrt(2)] * 2, abs=0.06)
         assert points.std(axis=0) == pytest.approx([1, 1], abs=0.04)
