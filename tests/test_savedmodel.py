@@ -1,8 +1,10 @@
 """keepfit.savedmodel and keepfit.signatures on models of TF2 and TF1."""
 
+import re
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -162,6 +164,131 @@ def test_other_tags_are_a_load_error_that_names_those_there(tf2_path):
         savedmodel.load(tf2_path, tags=["train"])
     with pytest.raises(ModelLoadError, match="it has: serve"):
         read_signatures(tf2_path, tags=["train"])
+
+
+DTYPES = [
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def every_dtype(tmp_path_factory):
+    """A model with one signature for each dtype, which returns its input."""
+    path = tmp_path_factory.mktemp("dtypes") / "1"
+    module = tf.Module()
+
+    def same(dtype):
+        @tf.function(input_signature=[tf.TensorSpec(None, dtype, name="x")])
+        def call(x):
+            return {"y": tf.identity(x)}
+
+        return call
+
+    module.calls = {dtype: same(tf.as_dtype(dtype)) for dtype in DTYPES}
+    tf.saved_model.save(module, str(path), signatures=dict(module.calls))
+    with savedmodel.load(path) as loaded:
+        yield loaded
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0), (2, 1, 2)])
+def test_every_dtype_crosses_in_any_shape(every_dtype, dtype, shape):
+    spec = every_dtype.signatures[dtype].inputs["x"]
+    assert (spec.dtype, spec.shape) == (dtype, None)
+    x = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(tf.as_dtype(dtype).as_numpy_dtype)
+    y = every_dtype.run(dtype, {"x": x})["y"]
+    assert (y.dtype, y.shape) == (x.dtype, x.shape)
+    assert y.tobytes() == x.tobytes()
+
+
+def test_tf1_export_with_tags_assets_and_a_table_is_loaded_by_its_tags(tmp_path):
+    vocabulary = tmp_path / "vocabulary.txt"
+    vocabulary.write_text("zero\none\ntwo\n")
+    path = tmp_path / "1"
+    builder = tf.compat.v1.saved_model.Builder(str(path))
+    for tags in (["serve"], ["serve", "gpu"]):
+        with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+            asset = tf.constant(str(vocabulary))
+            graph.add_to_collection(tf.compat.v1.GraphKeys.ASSET_FILEPATHS, asset)
+            initializer = tf.lookup.TextFileInitializer(
+                asset, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+            )
+            table = tf.lookup.StaticHashTable(initializer, -1)
+            word = tf.compat.v1.placeholder(tf.string, [None])
+            number = table.lookup(word) + 100 * (len(tags) - 1)
+            signature = tf.compat.v1.saved_model.signature_def_utils.predict_signature_def({"w": word}, {"n": number})
+            arguments = {
+                "signature_def_map": {"serving_default": signature},
+                "assets_collection": graph.get_collection(tf.compat.v1.GraphKeys.ASSET_FILEPATHS),
+                "main_op": tf.compat.v1.tables_initializer(),
+            }
+            if tags == ["serve"]:
+                builder.add_meta_graph_and_variables(session, tags, **arguments)
+            else:
+                builder.add_meta_graph(tags, **arguments)
+    builder.save()
+    vocabulary.unlink()
+    words = np.array([b"two", b"none", b"zero"], dtype=object)
+    with savedmodel.load(path) as loaded:
+        assert loaded.run("serving_default", {"w": words})["n"].tolist() == [2, -1, 0]
+    with savedmodel.load(path, ["gpu", "serve"]) as loaded:
+        assert loaded.run("serving_default", {"w": words})["n"].tolist() == [102, 99, 100]
+    with pytest.raises(ModelLoadError, match=r"matching supplied tags: \{ tpu \}.*saved_model_cli") as caught:
+        savedmodel.load(path, ["tpu"])
+    assert caught.value.status == "NOT_FOUND"
+
+
+def test_tf1_variables_of_both_kinds_are_restored(tmp_path):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, [None])
+        kinds = {
+            resource: tf.compat.v1.get_variable(f"w{resource}", initializer=4.0, use_resource=resource)
+            for resource in (True, False)
+        }
+        session.run(tf.compat.v1.global_variables_initializer())
+        for variable in kinds.values():
+            session.run(variable.assign(5.0))
+        y = x * kinds[True] * kinds[False]
+        tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "1"), {"x": x}, {"y": y})
+    with savedmodel.load(tmp_path / "1") as loaded:
+        assert loaded.run("serving_default", {"x": [2.0]})["y"].tolist() == [50.0]
+
+
+def test_keras_export_is_loaded_with_its_preprocessing(tmp_path):
+    keras.utils.set_random_seed(1)
+    look_up = keras.layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")
+    words, numbers = keras.Input((), dtype="string", name="word"), keras.Input((2,), name="numbers")
+    joined = keras.layers.Concatenate()([look_up(words), numbers])
+    model = keras.Model({"word": words, "numbers": numbers}, keras.layers.Dense(1, name="score")(joined))
+    model.export(tmp_path / "1", verbose=False)
+    given = {"word": np.array([b"b", b"?"], dtype=object), "numbers": np.ones((2, 2), np.float32)}
+    expected = model({"word": tf.constant(["b", "?"]), "numbers": tf.ones((2, 2))}).numpy()
+    with savedmodel.load(tmp_path / "1") as loaded:
+        (answer,) = loaded.run("serving_default", given).values()
+    np.testing.assert_allclose(answer, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [0, 1, 2])
+def test_session_config_is_taken(tf2_path, threads):
+    config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=threads, intra_op_parallelism_threads=threads)
+    with savedmodel.load(tf2_path, session_config=config.SerializeToString()) as loaded:
+        assert loaded.run("serving_default", {"x": [[1, 1]]})["score"].tolist() == [[5.0]]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        (None, "NOT_FOUND", "Could not find SavedModel .pb or .pbtxt at supplied export directory path"),
+        (b"\xff\xff garbage", "DATA_LOSS", "as binary proto"),
+    ],
+)
+def test_load_error_says_what_tensorflow_serving_says(tmp_path, content, status, message):
+    if content is not None:
+        (tmp_path / "saved_model.pb").write_bytes(content)
+    with pytest.raises(ModelLoadError, match=re.escape(message)) as caught:
+        savedmodel.load(tmp_path)
+    assert caught.value.status == status
 
 
 def test_shapes_fit_where_dimensions_are_unknown():

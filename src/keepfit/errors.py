@@ -20,6 +20,7 @@ KeepfitError
     ├── FailedPreconditionError  the request is well formed, but not for what is loaded
     ├── UnauthenticatedError     the request brings no valid API key
     ├── ModelNotFoundError       no such model, version or label
+    ├── ReloadError              models of a new configuration did not become available
     ├── UnavailableError         not now: nothing loaded yet, queue full, worker died
     ├── TimedOutError            not answered within its deadline
     ├── UnimplementedError       a call that this server does not have
@@ -44,7 +45,11 @@ class TrainingError(KeepfitError):
 
 
 class ModelLoadError(KeepfitError):
-    """A SavedModel is not there, not whole, or cannot be loaded."""
+    """A SavedModel is not there, not whole, or cannot be loaded. `status` is TensorFlow's name of how."""
+
+    def __init__(self, message: str, status: str = "INTERNAL") -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class QualificationError(KeepfitError):
@@ -105,6 +110,10 @@ class UnauthenticatedError(ServingError):
 
 class ModelNotFoundError(ServingError):
     """No such model, version or label is served."""
+
+
+class ReloadError(ServingError):
+    """Models of a new configuration, which is in force, did not become available."""
 
 
 class UnavailableError(ServingError):

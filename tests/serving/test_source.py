@@ -7,13 +7,19 @@ import pytest
 from keepfit.serving.source import fingerprint, versions_in
 
 
-def test_only_folders_with_integer_names_are_versions(tmp_path):
+def test_whatever_has_an_integer_as_its_name_is_a_version(tmp_path):
     for name in ("1", "00000123", "12x", ".3", "-4", "4.5", "٣", "9" * 30, "x"):
         (tmp_path / name).mkdir()
     (tmp_path / "7").write_text("a file")
     (tmp_path / "8").symlink_to(tmp_path / "1")
     (tmp_path / "9").symlink_to(tmp_path / "nowhere")
-    assert versions_in(tmp_path) == {1: tmp_path / "1", 123: tmp_path / "00000123", 8: tmp_path / "8"}
+    assert versions_in(tmp_path) == {
+        1: tmp_path / "1",
+        7: tmp_path / "7",
+        8: tmp_path / "8",
+        9: tmp_path / "9",
+        123: tmp_path / "00000123",
+    }
 
 
 def test_missing_base_path_is_an_error_and_an_empty_one_is_not(tmp_path):

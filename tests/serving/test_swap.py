@@ -120,7 +120,7 @@ def test_broken_version_is_reported_and_the_old_one_serves(server):
     with Client(server, threads=1) as client:
         broken.rename(server.models / str(version))
         server.wait_for(lambda: server.states().get(version) == "END")
-    assert error_of(server, version)["error_code"] == "INTERNAL"
+    assert error_of(server, version)["error_code"] == "DATA_LOSS"
     assert str(server.models / str(version)) in error_of(server, version)["error_message"]
     assert client.failures == []
     assert available(server) == [server.version]
@@ -210,7 +210,7 @@ def test_base_path_that_vanishes_for_a_while_changes_nothing(server):
     aside = server.models.with_name("aside")
     with Client(server, threads=1) as client:
         server.models.rename(aside)
-        server.wait_for(lambda: "cannot be listed" in server.log.read_text())
+        server.wait_for(lambda: "Could not find base path" in server.log.read_text())
         aside.rename(server.models)
     assert client.failures == []
 

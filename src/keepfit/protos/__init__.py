@@ -42,6 +42,7 @@ __all__ = [
     "ReloadConfigResponse",
     "SSLConfig",
     "SavedModel",
+    "SignatureDef",
     "SignatureDefMap",
     "TensorProto",
     "TensorShapeProto",
@@ -98,6 +99,7 @@ RegressionResponse = message_class("tensorflow.serving.RegressionResponse")
 MultiInferenceRequest = message_class("tensorflow.serving.MultiInferenceRequest")
 MultiInferenceResponse = message_class("tensorflow.serving.MultiInferenceResponse")
 PredictionLog = message_class("tensorflow.serving.PredictionLog")
+SignatureDef = message_class("tensorflow.SignatureDef")
 SignatureDefMap = message_class("tensorflow.serving.SignatureDefMap")
 GetModelMetadataRequest = message_class("tensorflow.serving.GetModelMetadataRequest")
 GetModelMetadataResponse = message_class("tensorflow.serving.GetModelMetadataResponse")

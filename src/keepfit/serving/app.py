@@ -4,6 +4,7 @@ Knows ASGI with its trailers extension, but not which front runs it.
 """
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,18 +12,18 @@ from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from keepfit import protos
 from keepfit.errors import InferenceError, ServingError, UnimplementedError
-from keepfit.serving import channel_arguments, config_files, cors, grpc_wire, rest
+from keepfit.serving import channel_arguments, cors, grpc_wire, load_request, model_config, rest
 from keepfit.serving.access_log import AccessLog, entry
 from keepfit.serving.admission import Admission, ClientLeftError, Limits, Visit
 from keepfit.serving.asgi_types import Receive, Scope, Send
+from keepfit.serving.config_watch import ConfigWatch
 from keepfit.serving.gauges import gauges
 from keepfit.serving.grpc_api import GrpcApi
 from keepfit.serving.grpc_wire import Reply
 from keepfit.serving.keys import KeyFile
+from keepfit.serving.manager import Rules, Slots
 from keepfit.serving.metrics import ServingMetrics
-from keepfit.serving.model_config import ModelConfig, models_of
 from keepfit.serving.models import Models
 from keepfit.serving.options import Options
 from keepfit.serving.rest import Response, RestApi
@@ -48,12 +49,14 @@ class Application:
         launch = Launch(options.python, options.worker_environment, options.spare_worker)
         self._workers = Workers(launch)
         self.models = Models(
-            _configs(options),
+            model_config.by_flags(options),
+            _rules(options),
+            Slots(max(options.num_load_threads, 1), max(options.num_unload_threads, 1), 4 * (os.cpu_count() or 1)),
             self._workers,
             lambda model, version, rows: self._metrics.observe_batch(model, str(version), rows),
-            poll_s=options.file_system_poll_wait_seconds,
             allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
         )
+        self._config_watch = ConfigWatch(options, self.models)
         message_bytes = channel_arguments.parse(options.grpc_channel_arguments).max_message_bytes
         limits = Limits(
             max_body_bytes=options.max_body_bytes,
@@ -81,6 +84,7 @@ class Application:
         """Start the first worker and the watch over the models."""
         self._workers.start()
         self.models.start()
+        self._config_watch.start()
         if self._keys is not None:
             self._keys.start()
         if self._options.access_log_sample_rate:
@@ -89,6 +93,7 @@ class Application:
 
     async def stop(self) -> None:
         """End the watch and all workers."""
+        self._config_watch.stop()
         await self.models.stop()
         if self._keys is not None:
             self._keys.stop()
@@ -170,10 +175,13 @@ class Application:
         await send({"type": "http.response.body", "body": response.body if with_body else b""})
 
 
-def _configs(options: Options) -> tuple[ModelConfig, ...]:
-    if options.model_config_file:
-        return models_of(config_files.read(options.model_config_file, protos.ModelServerConfig))
-    return (ModelConfig(options.model_name, Path(options.model_base_path)),)
+def _rules(options: Options) -> Rules:
+    return Rules(
+        poll_s=options.file_system_poll_wait_seconds,
+        max_retries=options.max_num_load_retries,
+        retry_interval_s=options.load_retry_interval_micros / 1e6,
+        how=load_request.by_flags(options),
+    )
 
 
 async def _send_reply(reply: Reply, send: Send, *, with_trailers: bool) -> None:

@@ -54,7 +54,7 @@ def check_files(options: Options) -> None:
     """Raise ConfigError if a file that a flag names is not there or is wrong."""
     if options.config_files:
         # Imported by name: protobuf takes 50 ms to import, which a server without such files need not wait for.
-        importlib.import_module("keepfit.serving.config_files").check(options)
+        importlib.import_module("keepfit.serving.preflight").check(options)
     if options.ssl_config_file:
         importlib.import_module("keepfit.serving.tls").read(options.ssl_config_file)
     if options.api_keys_file:

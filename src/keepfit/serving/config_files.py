@@ -10,7 +10,6 @@ from google.protobuf import text_format
 
 from keepfit import protos
 from keepfit.errors import ConfigError
-from keepfit.serving.options import Options
 
 MESSAGES = {
     "model_config_file": protos.ModelServerConfig,
@@ -20,17 +19,6 @@ MESSAGES = {
     "tensorflow_session_config_file": protos.ConfigProto,
 }
 """The message in the file of each flag."""
-
-
-def check(options: Options) -> None:
-    """Raise ConfigError, worded as TensorFlow Serving ends its start, if any of the files is not there or is wrong."""
-    for name, message_class in MESSAGES.items():
-        file = getattr(options, name)
-        if file:
-            try:
-                read(file, message_class)
-            except ConfigError as error:
-                raise ConfigError(f"Failed to start server. Error: {error}") from error
 
 
 def read(file: str, message_class: Any) -> Any:

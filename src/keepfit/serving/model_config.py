@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keepfit import protos
 from keepfit.errors import InvalidRequestError
+from keepfit.serving import config_files
+from keepfit.serving.options import Options
 from keepfit.serving.policy import All, Latest, Specific, VersionPolicy
 
 PLATFORM = "tensorflow"
@@ -23,6 +26,13 @@ class ModelConfig:
     base_path: Path
     policy: VersionPolicy = field(default_factory=Latest)
     labels: Mapping[str, int] = field(default_factory=dict)
+
+
+def by_flags(options: Options) -> tuple[ModelConfig, ...]:
+    """Return the models that the flags name, in a file or one; raises ConfigError or InvalidRequestError."""
+    if options.model_config_file:
+        return models_of(config_files.read(options.model_config_file, protos.ModelServerConfig))
+    return (ModelConfig(options.model_name, Path(options.model_base_path)),)
 
 
 def models_of(config: Any) -> tuple[ModelConfig, ...]:

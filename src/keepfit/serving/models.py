@@ -8,10 +8,11 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from keepfit.errors import FailedPreconditionError, InvalidRequestError, ModelNotFoundError
-from keepfit.serving.manager import Manager, VersionStatus
+from keepfit.errors import FailedPreconditionError, InvalidRequestError, ModelNotFoundError, ReloadError
+from keepfit.serving.manager import Manager, Rules, Slots, VersionStatus
 from keepfit.serving.model_config import ModelConfig, models_of
 from keepfit.serving.servable import Servable
+from keepfit.serving.status import status_name
 from keepfit.serving.worker_process import Workers
 
 logger = logging.getLogger(__name__)
@@ -26,21 +27,24 @@ class Models:
     def __init__(
         self,
         configs: Iterable[ModelConfig],
+        rules: Rules,
+        slots: Slots,
         workers: Workers,
         note_batch: NoteBatch,
         *,
-        poll_s: float,
         allow_labels_for_unavailable: bool = False,
     ) -> None:
+        self._initial = tuple(configs)
+        self._rules = rules
+        self._slots = slots
         self._workers = workers
         self._note_batch = note_batch
-        self._poll_s = poll_s
         self._allow_labels_for_unavailable = allow_labels_for_unavailable
         self._labels: Mapping[str, Mapping[str, int]] = {}
         self._managers: dict[str, Manager] = {}
-        self._initial = tuple(configs)
-        self._reloading = asyncio.Lock()
-        """Held while a configuration is taken, so that the next one finds it whole."""
+        self._retired: dict[str, Manager] = {}
+        """Of models that are not configured any more: their versions still end, and have a status."""
+        self._start_up: asyncio.Task[None] | None = None
 
     def __contains__(self, model: str) -> bool:
         """Tell whether a model is configured."""
@@ -51,9 +55,14 @@ class Models:
         return iter(list(self._managers.values()))
 
     @property
-    def unready(self) -> list[str]:
-        """The configured models of which no version is available."""
-        return [manager.model for manager in self if not manager.available]
+    def configs(self) -> tuple[ModelConfig, ...]:
+        """The configuration in force."""
+        return tuple(manager.config for manager in self)
+
+    @property
+    def unready(self) -> dict[str, str]:
+        """The configured models of which no version is available, and what is wrong with their base path, if that."""
+        return {manager.model: manager.complaint for manager in self if not manager.available}
 
     def find(self, model: str, version: int | None = None, label: str = "") -> Servable:
         """Return the version asked for, by number or label, or else the latest available one.
@@ -71,7 +80,8 @@ class Models:
     def status(self, model: str, version: int | None = None, label: str = "") -> list[VersionStatus]:
         """Return the state of one version, by number or label, or of all, highest first; raises as find does."""
         version = self._resolve(model, version, label)
-        statuses = self._managers[model].statuses() if model in self._managers else []
+        manager = self._managers.get(model) or self._retired.get(model)
+        statuses = manager.statuses() if manager is not None else []
         chosen = [status for status in statuses if version in (None, status.version)]
         if not chosen:
             what = "any versions" if version is None else f"version {version}"
@@ -80,27 +90,42 @@ class Models:
 
     def start(self) -> None:
         """Begin to serve the first configuration; raises FailedPreconditionError if its labels are not allowed."""
-        self._labels = self._checked_labels(self._initial)
         self._take(self._initial)
+        self._start_up = asyncio.get_running_loop().create_task(self._wait_for_start())
 
     async def reload(self, config: Any) -> None:
-        """Take a ModelServerConfig message as HandleReloadConfigRequest does.
+        """Take a ModelServerConfig message as HandleReloadConfigRequest does, and wait until its new models are served.
 
-        Raises InvalidRequestError or FailedPreconditionError, and then changes nothing.
+        Raises InvalidRequestError or FailedPreconditionError, and then changes nothing; or ReloadError, when new
+        models did not become available, and the configuration is in force.
         """
         if config.WhichOneof("config") != "model_config_list":
             raise InvalidRequestError(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest."
                 " Only ModelConfigList is currently supported"
             )
-        async with self._reloading:
-            configs = models_of(config)
-            self._labels = self._checked_labels(configs)
-            self._take(configs)
+        await self.configure(models_of(config))
+
+    async def configure(self, configs: Iterable[ModelConfig]) -> None:
+        """Serve these models instead, and wait until those that are new are served; raises as reload does."""
+        new = self._take(configs)
+        for manager in new:
+            await manager.settled.wait()
+        failed = [manager for manager in new if not manager.available]
+        if failed:
+            described = "".join(f"{_describe(manager)}, " for manager in failed)
+            raise ReloadError(f"{len(failed)} model(s) did not become available: {{{described}}}")
 
     async def stop(self) -> None:
         """End all models."""
-        await asyncio.gather(*(manager.stop() for manager in self))
+        if self._start_up is not None:
+            self._start_up.cancel()
+        await asyncio.gather(*(manager.stop() for manager in [*self, *self._retired.values()]))
+
+    async def _wait_for_start(self) -> None:
+        for manager in self:
+            await manager.settled.wait()
+        self._slots.starting = False
 
     def _resolve(self, model: str, version: int | None, label: str) -> int | None:
         if not model:
@@ -130,23 +155,44 @@ class Models:
             return True
         return self._allow_labels_for_unavailable and self._labels.get(model, {}).get(label, version) == version
 
-    def _take(self, configs: Iterable[ModelConfig]) -> None:
+    def _take(self, configs: Iterable[ModelConfig]) -> list[Manager]:
+        """Go by a configuration from now on, and return the managers of its new models."""
         wanted = {config.name: config for config in configs}
+        self._labels = self._checked_labels(wanted.values())
         for name in self._managers.keys() - wanted.keys():
             logger.info("Model %s is not served any more", name)
-            asyncio.get_running_loop().create_task(self._managers.pop(name).stop())
-        for name, config in wanted.items():
-            manager = self._managers.get(name)
-            if manager is None:
-                logger.info("Model %s is served from %s", name, config.base_path)
-                self._managers[name] = self._new_manager(config)
-            elif manager.config != config:
-                logger.info("Model %s is served from %s with a new configuration", name, config.base_path)
-                manager.configure(config)
+            self._retired[name] = self._managers.pop(name)
+            self._retired[name].retire()
+        return [manager for config in wanted.values() if (manager := self._take_one(config)) is not None]
+
+    def _take_one(self, config: ModelConfig) -> Manager | None:
+        known = self._managers.get(config.name)
+        if known is not None:
+            if config != known.config:
+                logger.info("Model %s has another configuration: %s", config.name, config)
+                known.configure(config)
+            return None
+        logger.info("Model %s is served from %s", config.name, config.base_path)
+        manager = self._retired.pop(config.name, None) or self._new_manager(config)
+        self._managers[config.name] = manager
+        manager.configure(config)
+        return manager
 
     def _new_manager(self, config: ModelConfig) -> Manager:
-        manager = Manager(
-            config, self._poll_s, self._workers, lambda version, rows: self._note_batch(config.name, version, rows)
+        return Manager(
+            config,
+            self._rules,
+            self._slots,
+            self._workers,
+            lambda version, rows: self._note_batch(config.name, version, rows),
         )
-        manager.start()
-        return manager
+
+
+def _describe(manager: Manager) -> str:
+    """Return a model without an available version, and why, as TensorFlow Serving puts it."""
+    statuses = manager.statuses()
+    if not statuses:
+        return f"{{{{name: {manager.model}}} due to error: NOT_FOUND: {manager.complaint}}}"
+    name = f"{{name: {manager.model} version: {statuses[0].version}}}"
+    error = statuses[0].error
+    return f"{{{name}}}" if error is None else f"{{{name} due to error: {status_name(error)}: {error}}}"

@@ -18,10 +18,10 @@ def read_records(file: Path) -> Iterator[bytes]:
     content = memoryview(file.read_bytes())
     while content:
         if len(content) < _HEAD.size:
-            raise ModelLoadError(f"{file} is not a TFRecord file, or not all of it is there")
+            raise ModelLoadError(f"{file} is not a TFRecord file, or not all of it is there", "DATA_LOSS")
         length, _ = _HEAD.unpack(content[: _HEAD.size])
         end = _HEAD.size + length
         if len(content) < end + _CHECKSUM_BYTES:
-            raise ModelLoadError(f"{file} is not a TFRecord file, or not all of it is there")
+            raise ModelLoadError(f"{file} is not a TFRecord file, or not all of it is there", "DATA_LOSS")
         yield bytes(content[_HEAD.size : end])
         content = content[end + _CHECKSUM_BYTES :]

@@ -170,7 +170,8 @@ class RestApi:
         unready = self._models.unready
         if not unready:
             return Response(200, b'{"status":"ready"}')
-        return error_response(UnavailableError(f"No version of {', '.join(unready)} is available yet"))
+        described = "; ".join(f"{model} ({reason})" if reason else model for model, reason in unready.items())
+        return error_response(UnavailableError(f"No version is available yet of {described}"))
 
     def _prometheus(self) -> Response:
         return Response(200, generate_latest(self._registry), CONTENT_TYPE_LATEST)

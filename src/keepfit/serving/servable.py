@@ -13,6 +13,7 @@ from typing import Any
 from keepfit import protos
 from keepfit.errors import KeepfitError, ModelLoadError, UnavailableError
 from keepfit.serving.batching import Batcher
+from keepfit.serving.load_request import LoadRequest
 from keepfit.serving.policy import State
 from keepfit.serving.timing import now
 from keepfit.serving.worker_process import Worker, Workers
@@ -48,6 +49,7 @@ class Servable:
         version: int,
         path: Path,
         workers: Workers,
+        how: LoadRequest,
         note_batch: Callable[[int], None],
         on_change: Callable[["Servable"], None],
     ) -> None:
@@ -63,6 +65,8 @@ class Servable:
         self.failed_loads = 0
         self.load_s = 0.0
         """How long the last load took that succeeded."""
+        self.was_available = False
+        self._how = how
         self._workers = workers
         self._on_change = on_change
         self._worker: Worker | None = None
@@ -82,7 +86,15 @@ class Servable:
             self._give_up(error if isinstance(error, KeepfitError) else ModelLoadError(f"No process for it: {error}"))
         else:
             logger.info("Version %d of %s is available", self.version, self.model)
+            self.was_available = True
             self._set(State.AVAILABLE)
+
+    def refuse(self, error: KeepfitError | None) -> None:
+        """End it without loading it: because of an error, or because it is not wanted any more."""
+        if error is not None:
+            self._give_up(error)
+        else:
+            self._set(State.END)
 
     async def unload(self) -> None:
         """Finish the requests that it has, then end the worker."""
@@ -106,7 +118,7 @@ class Servable:
         started = now()
         worker = await self._workers.new()
         try:
-            reply = await worker.call({"op": "load", "path": str(self.path), "tags": ["serve"], "warmup": True})
+            reply = await worker.call(self._how.header(str(self.path)))
         except UnavailableError as error:
             raise ModelLoadError(f"The process that loaded {self.path} died") from error
         except BaseException:

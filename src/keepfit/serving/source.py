@@ -3,25 +3,30 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
+
+Fingerprint: TypeAlias = tuple[tuple[str, int, int], ...]
 
 
 def versions_in(base_path: Path) -> dict[int, Path]:
-    """Return the version directories by number; raises OSError if the base path cannot be listed.
+    """Return the versions by number; raises OSError if the base path cannot be listed.
 
-    A version is a directory (or a link to one) whose name is an integer; leading zeros are allowed, as TensorFlow
-    Serving does. Anything else, such as .staging or a file, is none of ours.
+    A version is whatever has an integer as its name, also with leading zeros, as in TensorFlow Serving; if it is no
+    directory, loading it fails, and its status says so. Anything else, such as .staging, is none of ours.
     """
     with os.scandir(base_path) as entries:
-        return {
-            int(entry.name): Path(entry.path)
-            for entry in sorted(entries, key=_name)
-            if _is_number(entry.name) and _is_directory(entry)
-        }
+        names = sorted(entry.name for entry in entries if _is_number(entry.name))
+    return {int(name): base_path / name for name in names}
 
 
-def fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:
+def fingerprint(path: Path) -> Fingerprint:
     """Return names, sizes and times of all files below: equal twice in a row means that nobody is writing there."""
     return tuple(sorted(_files(path)))
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of all files below."""
+    return sum(size for _, size, _ in fingerprint(path))
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, int]]:
@@ -35,16 +40,5 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
             yield str(file), stat.st_size, stat.st_mtime_ns
 
 
-def _name(entry: os.DirEntry[str]) -> str:
-    return entry.name
-
-
 def _is_number(name: str) -> bool:
     return name.isascii() and name.isdecimal() and len(name) < 19
-
-
-def _is_directory(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False

@@ -10,7 +10,9 @@ from keepfit.errors import (
     InferenceError,
     InvalidRequestError,
     KeepfitError,
+    ModelLoadError,
     ModelNotFoundError,
+    ReloadError,
     TimedOutError,
     TooLargeError,
     UnauthenticatedError,
@@ -46,13 +48,14 @@ STATUS_NAMES: Mapping[type[KeepfitError], str] = {
     UnauthenticatedError: "UNAUTHENTICATED",
     ModelNotFoundError: "NOT_FOUND",
     UnimplementedError: "UNIMPLEMENTED",
+    ReloadError: "UNKNOWN",
     UnavailableError: "UNAVAILABLE",
     TimedOutError: "DEADLINE_EXCEEDED",
 }
 
 
 def status_name(error: KeepfitError) -> str:
-    """Return TensorFlow's name of an error; what is no prediction's fault, such as a load that failed, is INTERNAL."""
-    if isinstance(error, InferenceError):
+    """Return TensorFlow's name of an error; what has none of its own is INTERNAL."""
+    if isinstance(error, InferenceError | ModelLoadError):
         return error.status
     return next((STATUS_NAMES[kind] for kind in type(error).__mro__ if kind in STATUS_NAMES), "INTERNAL")

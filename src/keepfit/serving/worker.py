@@ -10,10 +10,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -22,13 +22,27 @@ import tensorflow as tf
 from keepfit import protos, savedmodel
 from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
-from keepfit.serving.records import read_records
+from keepfit.serving import tflite, warmup
+from keepfit.serving.load_request import LoadRequest
 from keepfit.serving.tensors import PREFIX, Header, allocate, decode, encode
-from keepfit.tensor_proto import to_array
+from keepfit.signatures import Signature
 
-WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
-MAX_WARMUP_RECORDS = 1000
-"""TensorFlow Serving's limit."""
+
+class Model(Protocol):
+    """What a worker can serve."""
+
+    @property
+    def signature_defs(self) -> Mapping[str, Any]:
+        """The SignatureDef message of each signature."""
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """The same as values."""
+
+    def run(
+        self, signature_name: str, inputs: Mapping[str, Array], output_names: Sequence[str] | None = None
+    ) -> dict[str, Array]:
+        """Run a signature once."""
 
 
 def serve(connection: socket.socket) -> None:
@@ -44,7 +58,7 @@ def serve(connection: socket.socket) -> None:
 
 def _answer_all(connection: socket.socket) -> None:
     _send(connection, {"op": "hello", "pid": os.getpid()}, {})
-    model: savedmodel.SavedModel | None = None
+    model: Model | None = None
     for header, tensors in _frames(connection):
         started = time.perf_counter()
         try:
@@ -74,35 +88,25 @@ def _end_with_the_front(connection: socket.socket) -> None:
 
 
 def _refuse(connection: socket.socket, header: Header, error: KeepfitError) -> None:
-    details = {"status": error.status} if isinstance(error, InferenceError) else {}
+    details = {"status": error.status} if isinstance(error, InferenceError | ModelLoadError) else {}
     reply = {"op": header["op"], "error": type(error).__name__, "message": str(error), "details": details}
     _send(connection, reply, {})
 
 
-def _load(header: Header) -> savedmodel.SavedModel:
+def _load(header: Header) -> Model:
     path = Path(header["path"])
-    model = savedmodel.load(path, header["tags"])
-    if header["warmup"]:
-        _warm_up(model, path / WARMUP_FILE)
+    how = LoadRequest.of(header)
+    session_config = bytes.fromhex(how.session_config)
+    model: Model
+    if how.prefer_tflite and (path / tflite.FILE).is_file():
+        model = tflite.load(path, session_config)
+    else:
+        model = savedmodel.load(path, how.tags, session_config)
+    warmup.replay(model, path, how.warmup_iterations)
     return model
 
 
-def _warm_up(model: savedmodel.SavedModel, file: Path) -> None:
-    if not file.is_file():
-        return
-    for number, record in enumerate(read_records(file)):
-        if number >= MAX_WARMUP_RECORDS:
-            raise ModelLoadError(f"{file} has more than {MAX_WARMUP_RECORDS} warmup requests")
-        try:
-            request = protos.PredictionLog.FromString(record).predict_log.request
-            inputs = {name: to_array(name, tensor) for name, tensor in request.inputs.items()}
-            if inputs:
-                model.run(request.model_spec.signature_name or "serving_default", inputs)
-        except (KeepfitError, protos.DecodeError) as error:
-            raise ModelLoadError(f"Warmup request {number} of {file} failed: {error}") from error
-
-
-def _signature_map(model: savedmodel.SavedModel) -> bytes:
+def _signature_map(model: Model) -> bytes:
     signature_map = protos.SignatureDefMap()
     for name, signature_def in model.signature_defs.items():
         signature_map.signature_def[name].ParseFromString(signature_def.SerializeToString())
