@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import grpc
 import httpx
@@ -114,6 +115,13 @@ TENSORFLOW_SERVING_FLAGS = """
 @pytest.mark.parametrize("name", re.findall(r"\w+", TENSORFLOW_SERVING_FLAGS))
 def test_tensorflow_servings_flags_are_known(name):
     assert name in BY_NAME
+
+
+def test_every_flag_is_documented_and_what_is_documented_is_a_flag():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `--")]
+    documented = {name for line in rows for name in re.findall(r"`--(\w+)`", line.split("|")[1])}
+    assert documented == {*BY_NAME, "use_alts_credentials"}
 
 
 def test_flag_without_meaning_is_accepted_with_one_line(capsys):

@@ -8,7 +8,7 @@ import pytest
 from keepfit import protos
 from keepfit.errors import InvalidRequestError, ModelLoadError
 from keepfit.serving import warmup
-from keepfit.signatures import Signature, TensorSpec
+from keepfit.signatures import Signature, TensorSpec, united_names
 from keepfit.tensor_proto import from_array
 
 
@@ -99,7 +99,7 @@ def test_context_goes_into_every_example(model, tmp_path):
         assert set(protos.Example.FromString(serialized).features.feature) == {"c", "f"}
 
 
-def test_every_task_of_a_multi_inference_request_is_run(model, tmp_path):
+def test_tasks_of_a_multi_inference_request_are_run_at_once(model, tmp_path):
     log = protos.PredictionLog()
     request = log.multi_inference_log.request
     request.tasks.add().model_spec.signature_name = "other"
@@ -107,7 +107,9 @@ def test_every_task_of_a_multi_inference_request_is_run(model, tmp_path):
     request.input.example_list.examples.append(example(1))
     write(tmp_path, log.SerializeToString())
     warmup.replay(model, tmp_path, 1)
-    assert sorted(name for name, _, _ in model.runs) == ["other", "serving_default"]
+    ((name, inputs, _),) = model.runs
+    assert united_names(name) == ["other", "serving_default"]
+    assert inputs == {"inputs": [example(1).SerializeToString()]}
 
 
 def test_record_of_no_kind_is_skipped(model, tmp_path):

@@ -7,20 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from keepfit import protos
 from keepfit.dtypes import Array
 from keepfit.errors import InvalidRequestError, KeepfitError, ModelLoadError, UnimplementedError
+from keepfit.serving.examples import from_input
+from keepfit.serving.inference import DEFAULT_SIGNATURE
 from keepfit.serving.records import read_records
 from keepfit.serving.status import status_name
-from keepfit.signatures import Signature
+from keepfit.signatures import Signature, unite
 from keepfit.tensor_proto import to_array
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MAX_RECORDS = 1000
 """TensorFlow Serving's limit."""
-_DEFAULT_SIGNATURE = "serving_default"
 
 
 class Model(Protocol):
@@ -68,38 +67,32 @@ def _run(model: Model, log: Any) -> None:
 def _predict(model: Model, request: Any) -> None:
     inputs = {name: to_array(name, tensor) for name, tensor in request.inputs.items()}
     outputs = list(request.output_filter) or None
-    model.run(request.model_spec.signature_name or _DEFAULT_SIGNATURE, inputs, outputs)
+    model.run(request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs, outputs)
 
 
 def _examine(model: Model, request: Any) -> None:
     """Classify and regress: tf.Examples for the only input of a signature."""
-    _run_examples(model, request.model_spec.signature_name, request.input)
+    signature = _example_signature(model, request.model_spec.signature_name)
+    _run_examples(model, signature, request.input)
 
 
 def _examine_all(model: Model, request: Any) -> None:
-    for task in request.tasks:
-        _run_examples(model, task.model_spec.signature_name, request.input)
+    """Multi-inference: the same for several signatures at once."""
+    signatures = [_example_signature(model, task.model_spec.signature_name) for task in request.tasks]
+    if signatures:
+        _run_examples(model, unite(signatures), request.input)
 
 
-def _run_examples(model: Model, signature_name: str, examples: Any) -> None:
-    name = signature_name or _DEFAULT_SIGNATURE
-    signature = model.signatures.get(name)
+def _example_signature(model: Model, name: str) -> Signature:
+    signature = model.signatures.get(name or DEFAULT_SIGNATURE)
     if signature is None or len(signature.inputs) != 1:
-        raise InvalidRequestError(f"No signature with one input was found with the name: {name}")
+        raise InvalidRequestError(f"No signature with one input was found with the name: {name or DEFAULT_SIGNATURE}")
+    return signature
+
+
+def _run_examples(model: Model, signature: Signature, examples: Any) -> None:
     (only,) = signature.inputs
-    model.run(name, {only: _serialized(examples)})
-
-
-def _serialized(message: Any) -> Array:
-    """Return the tf.Examples of an Input message; a context's features go into each."""
-    if message.WhichOneof("kind") == "example_list_with_context":
-        examples = message.example_list_with_context.examples
-        context = message.example_list_with_context.context.SerializeToString()
-    else:
-        examples, context = message.example_list.examples, b""
-    serialized = np.empty(len(examples), dtype=object)
-    serialized[:] = [context + example.SerializeToString() for example in examples]
-    return serialized
+    model.run(signature.name, {only: from_input(examples)})
 
 
 _RUNNERS: Mapping[str, Callable[[Model, Any], None]] = {
