@@ -166,7 +166,7 @@ def test_warmup_requests_are_replayed_before_the_version_is_available(server, pr
     log.predict_log.request.CopyFrom(request)
     wrong = protos.PredictionLog()
     wrong.CopyFrom(log)
-    wrong.predict_log.request.inputs["x"].CopyFrom(from_array(np.ones((1, 3), np.float32)))
+    wrong.predict_log.request.model_spec.signature_name = "absent"
     for version, record in ((server.version + 1, log), (server.version + 2, wrong)):
         staged = server.models / ".new"
         shutil.copytree(prepared / "2", staged)

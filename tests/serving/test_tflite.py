@@ -77,13 +77,11 @@ def test_bad_request_is_named(model, signature, inputs, message):
     assert model.run("serving_default", {"x": np.ones((1, 2), np.float32)})["double"].tolist() == [[2.0, 2.0]]
 
 
-def test_model_without_signatures_is_served_by_its_tensors_names(tmp_path):
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+def test_model_without_signatures_is_served_by_its_tensors_names():
     module = Doubler()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.double.get_concrete_function()])
-    content = converter.convert()
-    (tmp_path / "model.tflite").write_bytes(content)
-    interpreter = tf.lite.Interpreter(model_content=content)
-    whole = tflite.TfliteModel(WithoutSignatures(interpreter))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.double.get_concrete_function()], module)
+    whole = tflite.TfliteModel(WithoutSignatures(tf.lite.Interpreter(model_content=converter.convert())))
     (name,) = whole.signatures["serving_default"].inputs
     outputs = whole.run("serving_default", {name: np.ones((3, 2), np.float32)})
     assert [array.tolist() for array in outputs.values()] == [[[2.0, 2.0]] * 3]
