@@ -61,7 +61,7 @@ MISTAKES = {
         {"trian": {}},
         (
             "config.json: trian (found {}) is unknown: did you mean train? allowed here: $schema, "
-            "model_name, gate, train, data, model, schedule, notifications, serving, frontend, retention, "
+            "model_name, gate, train, data, model, schedule, notifications, serving, frontend, ledger, retention, "
             "models_dir, tf_cpp_min_log_level"
         ),
     ),
@@ -300,5 +300,5 @@ def test_environment_is_expanded_where_it_is_named():
 @pytest.mark.parametrize(
     ("environ", "key"), [({}, None), ({"KEEPFIT_API_KEY": " k "}, "k"), ({"KEEPFIT_API_KEY": ""}, None)]
 )
-def test_key_for_the_model_server_comes_from_the_environment_only(environ, key):
+def test_key_for_the_model_server_comes_from_the_environment_only(read, environ, key):
     assert read({}, **environ).serving_api_key == key
