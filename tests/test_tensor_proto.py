@@ -53,5 +53,41 @@ def test_impossible_shape_is_an_invalid_request(sizes):
     tensor = protos.TensorProto(dtype=1, float_val=[1.0] if 0 not in sizes else [])
     for size in sizes:
         tensor.tensor_shape.dim.add(size=size)
-    with pytest.raises(InvalidRequestError, match="'x'"):
+    with pytest.raises(InvalidRequestError, match="tensor parsing error: x"):
+        to_array("x", tensor)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [([], [0, 0, 0]), ([7], [7, 7, 7]), ([7, 8], [7, 8, 8]), ([7, 8, 9], [7, 8, 9])]
+)
+def test_last_value_is_repeated_and_none_is_zeros(values, expected):
+    tensor = protos.TensorProto(dtype=1, float_val=values)
+    tensor.tensor_shape.dim.add(size=3)
+    assert to_array("x", tensor).tolist() == expected == tf.make_ndarray(as_theirs(tensor)).tolist()
+
+
+def test_no_strings_are_empty_ones():
+    tensor = protos.TensorProto(dtype=7)
+    tensor.tensor_shape.dim.add(size=2)
+    assert to_array("x", tensor).tolist() == [b"", b""]
+
+
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=4))
+def test_strings_in_tensor_content_are_read_as_tensorflow_writes_them(values):
+    content = b"".join(length_of(value) for value in values) + b"".join(values)
+    tensor = protos.TensorProto(dtype=7, tensor_content=content)
+    tensor.tensor_shape.dim.add(size=len(values))
+    assert to_array("x", tensor).tolist() == values
+    assert tf.io.parse_tensor(tensor.SerializeToString(), tf.string).numpy().tolist() == values
+
+
+def length_of(value):
+    return bytes([len(value)]) if len(value) < 128 else bytes([len(value) & 127 | 128, len(value) >> 7])
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff\xff\xff\xff\xff", b"\x05\x01abc", b"\x80", b"\x01\x01abc"])
+def test_strings_that_contradict_their_lengths_are_refused(content):
+    tensor = protos.TensorProto(dtype=7, tensor_content=content)
+    tensor.tensor_shape.dim.add(size=2)
+    with pytest.raises(InvalidRequestError, match="tensor parsing error: x"):
         to_array("x", tensor)

@@ -128,6 +128,11 @@ def united_names(name: str) -> list[str]:
     return name.split(_UNITED)[1:] if name.startswith(_UNITED) else []
 
 
+def first_name(name: str) -> str:
+    """Return the name of a signature, of the first one if several were united under it."""
+    return united_names(name)[0] if name.startswith(_UNITED) else name
+
+
 def united_output(signature: Signature, output: str) -> str:
     """Return the name of a signature's output after it was united with others."""
     return f"{signature.name}{_UNITED}{output}"

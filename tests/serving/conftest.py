@@ -250,6 +250,15 @@ class Guarded:
         return [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
 
 
+@pytest.fixture(scope="session")
+def half_plus_two(serve, tmp_path_factory):
+    """A server with version 123 of the model in half_plus_two.py, which tests only ask."""
+    models = tmp_path_factory.mktemp("half_plus_two") / "models"
+    program = Path(__file__).parent / "half_plus_two.py"
+    subprocess.run([sys.executable, str(program), str(models / "123")], check=True, capture_output=True)
+    return serve(models)
+
+
 @pytest.fixture
 def models(tmp_path):
     """An empty folder for versions."""

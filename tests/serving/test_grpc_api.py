@@ -134,11 +134,19 @@ NEGATIVE.tensor_shape.dim.add(size=-1)
         (request({"x": X.astype(np.float64)}), grpc.StatusCode.INVALID_ARGUMENT, "arg[0] to be float but double"),
         (request({"x": X}, outputs=["z"]), grpc.StatusCode.INVALID_ARGUMENT, "alias not found in signature: z"),
         (request({"x": X}, outputs=["y", "y"]), grpc.StatusCode.INVALID_ARGUMENT, "duplicate output tensor alias: y"),
-        (request({"x": WRONG_SIZE}), grpc.StatusCode.INVALID_ARGUMENT, "3 bytes of tensor_content"),
+        (
+            request({"x": WRONG_SIZE}),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "tensor parsing error: x: it has 3 bytes of tensor_content",
+        ),
         (request({"x": TOO_MANY}), grpc.StatusCode.INVALID_ARGUMENT, "3 values, but its shape only 1"),
         (request({"x": HUGE}), grpc.StatusCode.INVALID_ARGUMENT, "times, more than"),
         (request({"x": NEGATIVE}), grpc.StatusCode.INVALID_ARGUMENT, "fully defined shape"),
-        (request({"x": TensorProto(dtype=20)}), grpc.StatusCode.INVALID_ARGUMENT, "dtype number 20"),
+        (
+            request({"x": TensorProto(dtype=20)}),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "tensor parsing error: x: its dtype number is 20",
+        ),
         (request({"x": -X}, signature="checked"), grpc.StatusCode.INVALID_ARGUMENT, "assert"),
     ],
 )
@@ -182,11 +190,20 @@ def test_status_lists_versions(model_service):
     assert (entry.version, entry.state) == (2, get_model_status_pb2.ModelVersionStatus.AVAILABLE)
 
 
-def test_other_calls_are_unimplemented(prediction, model_service):
-    for call, message in ((model_service.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()),):
-        with pytest.raises(grpc.RpcError) as caught:
-            call(message, timeout=10)
-        assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+def test_reload_of_what_is_no_list_of_models_is_refused(model_service):
+    with pytest.raises(grpc.RpcError) as caught:
+        model_service.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=10)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details() == (
+        "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently supported"
+    )
+
+
+def test_method_that_there_is_not_is_unimplemented(channel):
+    call = channel.unary_unary("/tensorflow.serving.PredictionService/Guess")
+    with pytest.raises(grpc.RpcError) as caught:
+        call(b"", timeout=10)
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,7 @@
 
 import base64
 import json
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import grpc
 import httpx
@@ -300,22 +297,14 @@ REGRESSIONS = [
 
 
 @pytest.fixture(scope="module")
-def server(serve, tmp_path_factory):
-    models = tmp_path_factory.mktemp("half_plus_two") / "models"
-    program = Path(__file__).parent / "half_plus_two.py"
-    subprocess.run([sys.executable, str(program), str(models / "123")], check=True, capture_output=True)
-    return serve(models)
-
-
-@pytest.fixture(scope="module")
-def http(server):
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+def http(half_plus_two):
+    with httpx.Client(base_url=half_plus_two.url, timeout=60) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def stub(server):
-    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+def stub(half_plus_two):
+    with grpc.insecure_channel(f"127.0.0.1:{half_plus_two.grpc_port}") as channel:
         yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
 

@@ -145,8 +145,9 @@ class Application:
             if is_grpc:
                 self._check_port(scope)
             visit.admit(path, headers)
-            body = await visit.read_body(receive)
-            return await (self._grpc.handle(path, headers, body) if is_grpc else self._rest.handle(method, path, body))
+            if is_grpc:  # without a name for the body, so that it can be given up while the model runs
+                return await self._grpc.handle(path, headers, await visit.read_body(receive))
+            return await self._rest.handle(method, path, await visit.read_body(receive))
         except ServingError as error:
             self._metrics.observe_refused("GRPC" if is_grpc else "REST", status_name(error))
             return refuse(error)

@@ -24,7 +24,7 @@ from keepfit.serving.request_queue import Key, Pending, RequestQueue
 from keepfit.serving.tensors import Header
 from keepfit.serving.timing import current, now
 from keepfit.serving.worker_process import OnReply
-from keepfit.signatures import Signature
+from keepfit.signatures import Signature, first_name
 
 MAX_QUEUED = 4096
 MAX_QUEUED_BYTES = 512 * 2**20
@@ -134,7 +134,7 @@ class Batcher:
             timing=current(),
         )
         if pending.timing is not None:
-            pending.timing.note_queued(signature, pending.rows)
+            pending.timing.note_queued(first_name(signature), pending.rows)
         self._enqueue(pending)
         if not self._scheduled and self._lane() is not None:
             # After the requests that arrived together with this one, so that they share a batch.
@@ -149,7 +149,8 @@ class Batcher:
     def _enqueue(self, pending: Pending) -> None:
         if self._refusal is not None:
             raise self._refusal
-        if len(self._queue) >= MAX_QUEUED or self._queue.bytes + pending.size > MAX_QUEUED_BYTES:
+        waiting = self._queue.bytes  # a request that is larger than all that may wait is taken when none does
+        if len(self._queue) >= MAX_QUEUED or (waiting and waiting + pending.size > MAX_QUEUED_BYTES):
             raise UnavailableError("The queue of requests to this model is full; try again later")
         if self._is_full_for(pending):
             self._dispatch()  # those that came together with this one may still wait for their turn

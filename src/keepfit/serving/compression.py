@@ -7,7 +7,7 @@ import zlib
 from keepfit.errors import InvalidRequestError, TooLargeError
 
 
-def gunzip(content: bytes, limit: int) -> bytes:
+def gunzip(content: bytes | memoryview, limit: int) -> bytes:
     """Return what was compressed; InvalidRequestError if it is not gzip, TooLargeError over the limit of bytes."""
     try:
         with gzip.open(io.BytesIO(content)) as stream:

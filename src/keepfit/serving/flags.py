@@ -198,7 +198,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("api_keys_file", any_text, "hashes of the keys that requests must bring, from keepfit api-key (ours)"),
     Flag("access_log_sample_rate", fraction, "share of the requests that get a line of JSON (ours; default 0)"),
     Flag("access_log_file", any_text, "file for these lines (ours; default stderr)"),
-    Flag("max_body_bytes", size, "of a REST request or a gRPC message (ours; default 268435456)"),
+    Flag("max_body_bytes", size, "of a REST request or a gRPC message (ours; default 536870912)"),
     Flag("max_held_bytes", size, "of all bodies that are arriving or being answered (ours; default 2147483648)"),
     Flag("max_concurrent_requests", positive, "requests that are answered at the same time (ours; default 8192)"),
     Flag("spare_worker", boolean, "keep a process with TensorFlow imported, for fast swaps (ours; default true)"),

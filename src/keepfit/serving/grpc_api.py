@@ -15,7 +15,7 @@ from keepfit.serving.multi_inference import Task, infer
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
 from keepfit.serving.status import NUMBERS, status_name
-from keepfit.tensor_proto import from_array, to_array
+from keepfit.tensor_proto import fill, to_array
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
@@ -46,6 +46,7 @@ class GrpcApi:
             _PREDICTION + "MultiInference": (protos.MultiInferenceRequest, self._multi_inference),
             _PREDICTION + "GetModelMetadata": (protos.GetModelMetadataRequest, self._get_model_metadata),
             _MODEL + "GetModelStatus": (protos.GetModelStatusRequest, self._get_model_status),
+            _MODEL + "HandleReloadConfigRequest": (protos.ReloadConfigRequest, self._reload_config),
         }
 
     async def handle(self, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
@@ -58,6 +59,7 @@ class GrpcApi:
                 raise UnimplementedError(f"The method {path} is not available")
             message_class, call = self._calls[path]
             request = grpc_wire.decode(message_class, headers, body, self._max_message_bytes)
+            del body
             response = await call(request, grpc_wire.timeout_s(headers))
             return grpc_wire.reply(response)
         except ServingError as error:
@@ -77,7 +79,7 @@ class GrpcApi:
         response = protos.PredictResponse()
         _specify(response.model_spec, request.model_spec, servable)
         for name, array in prediction.outputs.items():
-            response.outputs[name].CopyFrom(from_array(array))
+            fill(response.outputs[name], array)
         return response
 
     async def _classify(self, request: Message, timeout_s: float) -> Message:
@@ -143,6 +145,11 @@ class GrpcApi:
                 entry.status.error_code = NUMBERS[status_name(status.error)]
                 entry.status.error_message = str(status.error)
         return response
+
+    async def _reload_config(self, request: Message, timeout_s: float) -> Message:
+        del timeout_s
+        await self._models.reload(request.config)
+        return protos.ReloadConfigResponse(status={})
 
     def _find(self, request: Message) -> Servable:
         if not request.HasField("model_spec"):

@@ -63,7 +63,7 @@ def decode(message_class: Message, headers: Mapping[bytes, bytes], body: bytes, 
     compressed, size = _PREFIX.unpack_from(body)
     if len(body) != _PREFIX.size + size:
         raise InvalidRequestError("The call must have exactly one whole message")
-    content: bytes | memoryview = memoryview(body)[_PREFIX.size :]
+    content: bytes | memoryview = memoryview(body)[_PREFIX.size :]  # which may be hundreds of megabytes
     if compressed:
         encoding = headers.get(b"grpc-encoding", b"identity")
         if encoding != b"gzip":

@@ -3,7 +3,7 @@
 HEADERS_S = 10
 """From a connection's or request's first byte to the end of its headers; also for a TLS handshake."""
 BODY_S = 300
-"""From then to the end of its body: 256 MiB over 7 Mbit/s."""
+"""From then to the end of its body: 512 MiB over 14 Mbit/s."""
 WRITE_S = 60
 """A client that has taken no byte of its answer for this long is cut off."""
 IDLE_S = 900

@@ -57,7 +57,7 @@ class Options:
     api_keys_file: str = ""
     access_log_sample_rate: float = 0.0
     access_log_file: str = ""
-    max_body_bytes: int = 256 * 2**20
+    max_body_bytes: int = 512 * 2**20
     max_held_bytes: int = 2 * 2**30
     max_concurrent_requests: int = 8192
     front: str = "auto"
