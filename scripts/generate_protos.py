@@ -14,6 +14,7 @@ from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 
 ROOTS = (
+    "grpc_health.v1.health_pb2",
     "tensorflow_serving.apis.model_service_pb2",
     "tensorflow_serving.apis.prediction_log_pb2",
     "tensorflow_serving.apis.prediction_service_pb2",

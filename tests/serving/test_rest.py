@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from keepfit import errors
 from keepfit.errors import InferenceError, ServingError
-from keepfit.serving import rest
+from keepfit.serving import monitoring, rest
 from keepfit.serving.status import NUMBERS, STATUS_NAMES
 
 
@@ -201,7 +201,7 @@ def test_metrics_parse_and_count_requests(shared):
     def count():
         samples = {
             (sample.name, sample.labels.get("status")): sample.value
-            for family in text_string_to_metric_families(get(shared, rest.METRICS_PATH).text)
+            for family in text_string_to_metric_families(get(shared, monitoring.DEFAULT_PATH).text)
             for sample in family.samples
         }
         return samples.get((":tensorflow:serving:request_count", "OK"), 0)
@@ -213,7 +213,7 @@ def test_metrics_parse_and_count_requests(shared):
 
 def test_names_of_unknown_models_do_not_become_metrics(shared):
     post(shared, {"instances": [[1, 2]]}, "/v1/models/never-heard-of:predict")
-    assert "never-heard-of" not in get(shared, rest.METRICS_PATH).text
+    assert "never-heard-of" not in get(shared, monitoring.DEFAULT_PATH).text
 
 
 def test_concurrent_requests_get_their_own_answers(shared):

@@ -24,6 +24,8 @@ __all__ = [
     "GetModelMetadataResponse",
     "GetModelStatusRequest",
     "GetModelStatusResponse",
+    "HealthCheckRequest",
+    "HealthCheckResponse",
     "Input",
     "Message",
     "MetaGraphDef",
@@ -106,6 +108,8 @@ GetModelMetadataResponse = message_class("tensorflow.serving.GetModelMetadataRes
 GetModelStatusRequest = message_class("tensorflow.serving.GetModelStatusRequest")
 GetModelStatusResponse = message_class("tensorflow.serving.GetModelStatusResponse")
 ModelVersionStatus = message_class("tensorflow.serving.ModelVersionStatus")
+HealthCheckRequest = message_class("grpc.health.v1.HealthCheckRequest")
+HealthCheckResponse = message_class("grpc.health.v1.HealthCheckResponse")
 BatchingParameters = message_class("tensorflow.serving.BatchingParameters")
 ClassificationRequest = message_class("tensorflow.serving.ClassificationRequest")
 ClassificationResponse = message_class("tensorflow.serving.ClassificationResponse")

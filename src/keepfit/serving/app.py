@@ -3,6 +3,7 @@
 Knows ASGI with its trailers extension, but not which front runs it.
 """
 
+import asyncio
 import logging
 import os
 import time
@@ -13,7 +14,7 @@ from typing import TypeAlias
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from keepfit.errors import InferenceError, ServingError, UnimplementedError
-from keepfit.serving import channel_arguments, cors, grpc_wire, load_request, model_config, rest
+from keepfit.serving import channel_arguments, cors, grpc_wire, health, load_request, model_config, rest
 from keepfit.serving.access_log import AccessLog, entry
 from keepfit.serving.admission import Admission, ClientLeftError, Limits, Visit
 from keepfit.serving.asgi_types import Receive, Scope, Send
@@ -21,10 +22,12 @@ from keepfit.serving.config_watch import ConfigWatch
 from keepfit.serving.gauges import gauges
 from keepfit.serving.grpc_api import GrpcApi
 from keepfit.serving.grpc_wire import Reply
+from keepfit.serving.health import Health, Watching
 from keepfit.serving.keys import KeyFile
 from keepfit.serving.manager import Rules, Slots
 from keepfit.serving.metrics import ServingMetrics
 from keepfit.serving.models import Models
+from keepfit.serving.monitoring import metrics_path
 from keepfit.serving.options import Options
 from keepfit.serving.rest import Response, RestApi
 from keepfit.serving.status import status_name
@@ -33,6 +36,7 @@ from keepfit.serving.worker_process import Launch, Workers
 logger = logging.getLogger(__name__)
 
 Headers: TypeAlias = Mapping[bytes, bytes]
+Answer: TypeAlias = Reply | Response | Watching
 
 _GRPC = b"application/grpc"
 _GRPC_HEADERS = [(b"content-type", _GRPC)]
@@ -64,10 +68,17 @@ class Application:
             max_held_bytes=options.max_held_bytes,
             max_requests=options.max_concurrent_requests,
         )
-        self._rest = RestApi(self.models, self._metrics, registry, options.rest_api_timeout_in_ms / 1000)
+        self._rest = RestApi(
+            self.models,
+            self._metrics,
+            registry,
+            options.rest_api_timeout_in_ms / 1000,
+            metrics_path=metrics_path(options),
+        )
         self._grpc = GrpcApi(self.models, self._metrics, limits.max_message_bytes)
         self._keys = KeyFile(Path(options.api_keys_file)) if options.api_keys_file else None
         self._admission = Admission(limits, self._keys)
+        self._health = Health(self.models, self._admission) if options.enable_grpc_healthcheck_service else None
         self._cross_origin = cors.headers(with_keys=self._keys is not None)
         self._access_log: AccessLog | None = None
 
@@ -125,18 +136,21 @@ class Application:
         visit = Visit(self._admission, is_grpc=headers.get(b"content-type", b"").startswith(_GRPC))
         try:
             answer = await self._answer(visit, scope, headers, receive)
+            if isinstance(answer, Watching):
+                await _send_stream(answer, receive, send)
+                return
             if isinstance(answer, Reply):
                 await _send_reply(answer, send, with_trailers=scope["http_version"] == "2")
             else:
                 await self._send_response(answer, send, with_body=scope["method"] != "HEAD")
-        except ClientLeftError:
+        except (ClientLeftError, OSError):  # the latter is how sending tells it (ASGI)
             return
         finally:
             visit.leave()
         if self._access_log is not None and self._access_log.chooses():
             self._access_log.write(entry(scope, visit, answer.status, len(answer.body), time.perf_counter() - started))
 
-    async def _answer(self, visit: Visit, scope: Scope, headers: Headers, receive: Receive) -> Reply | Response:
+    async def _answer(self, visit: Visit, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         path, method, is_grpc = scope["path"], scope["method"], visit.is_grpc
         refuse = grpc_wire.error_reply if is_grpc else rest.error_response
         try:
@@ -145,9 +159,12 @@ class Application:
             if is_grpc:
                 self._check_port(scope)
             visit.admit(path, headers)
-            if is_grpc:  # without a name for the body, so that it can be given up while the model runs
-                return await self._grpc.handle(path, headers, await visit.read_body(receive))
-            return await self._rest.handle(method, path, await visit.read_body(receive))
+            # The body has no name here, so that it can be given up while the model runs.
+            if not is_grpc:
+                return await self._rest.handle(method, path, await visit.read_body(receive))
+            if self._health is not None and path.startswith(health.SERVICE):
+                return self._health.answer(path, headers, await visit.read_body(receive))
+            return await self._grpc.handle(path, headers, await visit.read_body(receive))
         except ServingError as error:
             self._metrics.observe_refused("GRPC" if is_grpc else "REST", status_name(error))
             return refuse(error)
@@ -193,3 +210,18 @@ async def _send_reply(reply: Reply, send: Send, *, with_trailers: bool) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": _GRPC_HEADERS, "trailers": True})
     await send({"type": "http.response.body", "body": reply.body})
     await send({"type": "http.response.trailers", "headers": reply.trailers, "more_trailers": False})
+
+
+async def _send_stream(watching: Watching, receive: Receive, send: Send) -> None:
+    """Send until the stream ends or the client leaves, which is told by receive or by send, as the front has it."""
+    event = asyncio.ensure_future(receive())
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": _GRPC_HEADERS, "trailers": True})
+        async for message in watching.messages:
+            if event.done() and event.result()["type"] == "http.disconnect":
+                raise ClientLeftError
+            await send({"type": "http.response.body", "body": message, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.trailers", "headers": Reply(b"").trailers, "more_trailers": False})
+    finally:
+        event.cancel()

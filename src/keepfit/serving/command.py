@@ -55,6 +55,8 @@ def check_files(options: Options) -> None:
     if options.config_files:
         # Imported by name: protobuf takes 50 ms to import, which a server without such files need not wait for.
         importlib.import_module("keepfit.serving.preflight").check(options)
+    if options.monitoring_config_file:
+        importlib.import_module("keepfit.serving.monitoring").metrics_path(options)
     if options.ssl_config_file:
         importlib.import_module("keepfit.serving.tls").read(options.ssl_config_file)
     if options.api_keys_file:

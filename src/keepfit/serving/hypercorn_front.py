@@ -43,10 +43,15 @@ def run(options: Options) -> int:
 
 
 async def _serve(options: Options, secret: Tls | None) -> None:
-    stop = asyncio.Event()
-    for number in drain.SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     application = Application(options)
+    stop = asyncio.Event()
+
+    def end() -> None:
+        application.drain()
+        stop.set()
+
+    for number in drain.SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, end)
 
     async def patient(scope: Scope, receive: Receive, send: Send) -> None:
         await application(scope, receive if scope["type"] == "lifespan" else _bounded(receive), send)

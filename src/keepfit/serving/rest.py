@@ -20,6 +20,7 @@ from keepfit.serving.inference import DEFAULT_SIGNATURE, predict
 from keepfit.serving.manager import VersionStatus
 from keepfit.serving.metrics import ServingMetrics
 from keepfit.serving.models import Models
+from keepfit.serving.monitoring import DEFAULT_PATH
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
 from keepfit.serving.status import status_name
@@ -45,7 +46,6 @@ STATUS_CODES: Mapping[str, int] = {
 """TensorFlow Serving's, from its http_server.cc."""
 _TOO_LARGE = 413
 """HTTP has a code of its own for it; TensorFlow's name also stands for memory that ran out."""
-METRICS_PATH = "/monitoring/prometheus/metrics"
 
 _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _CALL = re.compile(_MODEL + r":(?P<call>classify|regress|predict)", re.IGNORECASE)
@@ -75,12 +75,14 @@ class RestApi:
         registry: CollectorRegistry,
         timeout_s: float,
         *,
+        metrics_path: str = DEFAULT_PATH,
         check_method: bool = False,
     ) -> None:
         self._models = models
         self._metrics = metrics
         self._registry = registry
         self._timeout_s = timeout_s
+        self._own = {**_OWN, metrics_path: RestApi._prometheus} if metrics_path else _OWN
         self._check_method = check_method
 
     async def handle(self, method: str, path: str, body: bytes) -> Response:
@@ -133,7 +135,7 @@ class RestApi:
         return json_examples.write_regression(values)
 
     def _resource(self, method: str, path: str) -> Response:
-        own = _OWN.get(path)
+        own = self._own.get(path)
         if own is not None:
             if method not in ("GET", "HEAD"):
                 return Response(405, _error_body(f"{path} takes GET only"), headers={"allow": "GET"})
@@ -184,7 +186,6 @@ _OWN = {
     "/healthz": RestApi._health,
     "/readyz": RestApi._readiness,
     "/openapi.json": RestApi._openapi,
-    METRICS_PATH: RestApi._prometheus,
 }
 
 
