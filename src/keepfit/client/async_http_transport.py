@@ -11,7 +11,8 @@ from keepfit.client.http_exchange import HttpExchange, connect_timeout_s, ssl_co
 from keepfit.client.options import Options
 from keepfit.client.values import Request
 
-_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
+_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError)
+"""OSError: anyio lets TLS errors through that come after the handshake, such as a certificate that is missed."""
 
 
 class AsyncHttpTransport:

@@ -76,6 +76,10 @@ class Server:
         """No connection comes about."""
         return UnreachableError(f"No model server can be reached at {self.url}.")
 
+    def insecure(self, reason: str) -> UnreachableError:
+        """The two sides do not trust one another."""
+        return UnreachableError(f"No secure connection to {self.url} comes about: {reason}")
+
     def late(self, timeout_s: float) -> TimedOutError:
         """The time is up."""
         return TimedOutError(f"The model server at {self.url} gave no answer within {timeout_s:g} s.")

@@ -16,6 +16,7 @@ from keepfit.errors import ConfigError, TooLargeError
 _PUSHBACK = "grpc-retry-pushback-ms"
 # gRPC's library reports what happened on this side with the same codes as a server does; only the words differ.
 _NOT_GRPC = "failed parsing http/2"
+_DISTRUST = "handshake failed"
 _LOST: Mapping[str, Again] = {
     "failed to connect": "unsent",
     "resolution failed": "unsent",
@@ -75,6 +76,8 @@ class GrpcExchange:
         match code:
             case "UNAVAILABLE" if _NOT_GRPC in words:
                 return Failed(self._server.garbage("gRPC"))
+            case "UNAVAILABLE" if _DISTRUST in words:
+                return Failed(self._server.insecure(details))
             case "UNAVAILABLE":
                 lost = next((again for text, again in _LOST.items() if text in words), None)
                 return None if lost is None else Failed(self._server.silent(), lost)

@@ -19,7 +19,7 @@ from keepfit.errors import ConfigError
 PIECE_BYTES = 2**20
 """httpcore copies what is left of a piece after each write of the socket, so pieces must not be large."""
 _CONNECT_TIMEOUT_S = 5.0
-_LOST = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError)
+_LOST = (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError, OSError)
 
 
 class HttpExchange:
@@ -65,6 +65,8 @@ class HttpExchange:
 
     def failed(self, error: Exception, deadline: Deadline) -> Failed:
         """Return what an exception of httpcore's means."""
+        if (reason := _distrust(error)) is not None:
+            return Failed(self.server.insecure(str(reason)))
         if isinstance(error, httpcore.ConnectError):
             return Failed(self.server.silent(), "unsent")
         if isinstance(error, httpcore.ConnectTimeout) and deadline.left_s() > 0:
@@ -119,6 +121,13 @@ def ssl_context(tls: Tls) -> ssl.SSLContext:
         files = ", ".join(str(file) for file in (tls.ca_file, tls.certificate_file, tls.key_file) if file is not None)
         raise ConfigError(f"The certificates in {files} cannot be loaded: {error}") from error
     return context
+
+
+def _distrust(error: BaseException | None) -> ssl.SSLError | None:
+    """Return the TLS error behind an exception, if there is one; its end of stream is no distrust."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return None if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) else error
 
 
 def _is_garbage(error: Exception) -> bool:
