@@ -1,6 +1,7 @@
 """keepfit.savedmodel and keepfit.signatures on models of TF2 and TF1."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -153,10 +154,14 @@ def test_absent_or_damaged_model_is_a_load_error(tmp_path, content):
         read_signatures(tmp_path)
 
 
-def test_missing_variables_are_a_load_error(tf2_path, tmp_path):
-    (tmp_path / "saved_model.pb").write_bytes((tf2_path / "saved_model.pb").read_bytes())
-    with pytest.raises(ModelLoadError):
-        savedmodel.load(tmp_path)
+@pytest.mark.parametrize("missing", ["*.index", "*.data*", "*"])
+def test_missing_variables_are_a_load_error(tf2_path, tmp_path, missing):
+    shutil.copytree(tf2_path, tmp_path / "1", ignore=shutil.ignore_patterns(missing) if missing != "*" else None)
+    if missing == "*":
+        shutil.rmtree(tmp_path / "1" / "variables")
+    with pytest.raises(ModelLoadError, match=str(tmp_path)) as caught:
+        savedmodel.load(tmp_path / "1")
+    assert caught.value.status == "NOT_FOUND"
 
 
 def test_other_tags_are_a_load_error_that_names_those_there(tf2_path):

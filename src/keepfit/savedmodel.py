@@ -147,7 +147,15 @@ def load(path: Path, tags: Iterable[str] = ("serve",), session_config: bytes = b
 def _load_error(path: Path, tags: Sequence[str], error: Exception) -> ModelLoadError:
     """Return TensorFlow's Python errors as TensorFlow Serving words its own."""
     if isinstance(error, tf.errors.OpError):
-        return ModelLoadError(f"{path} cannot be loaded: {error.message}", Code.Name(error.error_code))
+        # the reader of checkpoints forgets the code of what it met
+        status = "NOT_FOUND" if "No such file" in error.message else Code.Name(error.error_code)
+        return ModelLoadError(error.message, status)
+    if "not a valid checkpoint" in str(error):
+        missing = path / "variables" / "variables"
+        return ModelLoadError(
+            "Unsuccessful TensorSliceReader constructor: Failed to find any matching files for " + str(missing),
+            "NOT_FOUND",
+        )
     if isinstance(error, OSError):
         return ModelLoadError(f"Can't parse {path}/saved_model.pb as binary proto", "DATA_LOSS")
     if isinstance(error, RuntimeError) and "associated with tags" in str(error):

@@ -224,8 +224,12 @@ class Manager:
                 servable.refuse(None)
                 return
             servable.begin(State.LOADING)
-            await self._failures.begin(servable.version, servable.path)
-            shortage = await asyncio.to_thread(self._shortage, servable, self._loaded())
+            try:
+                await self._failures.begin(servable.version, servable.path)
+                shortage = await asyncio.to_thread(self._shortage, servable, self._loaded())
+            except Exception as error:  # the top of a task: whatever it is, the version must not be LOADING for ever
+                logger.exception("Version %d of %s could not be looked at", servable.version, self.model)
+                shortage = ModelLoadError(f"{servable.path} cannot be looked at: {error}")
             if shortage is None:
                 await servable.load()
             else:

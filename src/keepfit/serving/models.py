@@ -6,6 +6,7 @@ The transport-free core below REST and gRPC; words its errors as TensorFlow Serv
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from keepfit.errors import FailedPreconditionError, InvalidRequestError, ModelNotFoundError, ReloadError
@@ -169,7 +170,7 @@ class Models:
         known = self._managers.get(config.name)
         if known is not None:
             if config != known.config:
-                logger.info("Model %s has another configuration: %s", config.name, config)
+                logger.info("Model %s is served otherwise: %s", config.name, _differences(known.config, config))
                 known.configure(config)
             return None
         logger.info("Model %s is served from %s", config.name, config.base_path)
@@ -186,6 +187,11 @@ class Models:
             self._workers,
             lambda version, rows: self._note_batch(config.name, version, rows),
         )
+
+
+def _differences(old: ModelConfig, new: ModelConfig) -> str:
+    changed = [name for field in fields(new) if getattr(old, name := field.name) != getattr(new, name)]
+    return ", ".join(f"{name} {getattr(new, name)} instead of {getattr(old, name)}" for name in changed)
 
 
 def _describe(manager: Manager) -> str:
