@@ -54,10 +54,22 @@ async def _serve(options: Options, secret: Tls | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, end)
 
     async def patient(scope: Scope, receive: Receive, send: Send) -> None:
-        await application(scope, receive if scope["type"] == "lifespan" else _bounded(receive), send)
+        if scope["type"] == "lifespan":
+            await application(scope, receive, send)
+        elif _is_ambiguous(scope):
+            await send({"type": "http.response.start", "status": 400, "headers": [(b"connection", b"close")]})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await application(scope, _bounded(receive), send)
 
     # Its types name each event; ours say only that events are mappings.
     await serve(cast(Any, patient), _config(options, secret), shutdown_trigger=stop.wait)
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    """Tell whether a request has two lengths, which whoever stands before this server may read otherwise."""
+    names = {name for name, _ in scope["headers"]}
+    return b"transfer-encoding" in names and b"content-length" in names
 
 
 def _bounded(receive: Receive) -> Receive:

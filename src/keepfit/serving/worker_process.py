@@ -41,6 +41,8 @@ class Worker(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.pid: int | None = None
+        self.answers = 0
+        """How often it has answered, a load included."""
         self.on_lost: Callable[[], None] | None = None
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
@@ -118,6 +120,7 @@ class Worker(asyncio.Protocol):
             self.pid = header["pid"]
             return
         on_reply = self._waiting.popleft()
+        self.answers += 1
         if "error" in header:
             on_reply(getattr(errors, header["error"])(header["message"], **header["details"]))
         else:
