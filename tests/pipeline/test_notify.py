@@ -63,7 +63,8 @@ def test_apprise_delivers_title_and_reason(tmp_path, receiver):
     ((path, body),) = receiver.received
     assert path == "/hook"
     message = json.loads(body)
-    assert (message["title"], message["message"]) == ("Keepfit: bank promoted", "accuracy 98.00 % ≥ 97 %")
+    assert message["title"] == "Keepfit: bank version 3 promoted"
+    assert message["message"] == "accuracy 98.00 % ≥ 97 %\nRun run-1"
 
 
 def test_secret_of_the_url_comes_from_the_environment(tmp_path, receiver):

@@ -59,6 +59,10 @@ def test_candidate_becomes_a_version_and_the_record_says_who_and_why(rejected):
     ]
     assert list((rejected.models / ".candidates").iterdir()) == []
     assert list((rejected.models / ".staging").iterdir()) == []
+    page = artifacts.read_report(rejected.models / "2")
+    assert "Promoted by a person" in page
+    assert f"Promoted by {metrics['override']['by']['user']}: {REASON}." in page
+    assert "Candidate" not in page.partition("</h1>")[0]
 
 
 @pytest.mark.slow

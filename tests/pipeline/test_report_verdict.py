@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from keepfit.pipeline.report import render
+from keepfit.pipeline.report import amend, render
 
 from .challenged import AUC, AUC_RULES, BAD_PART, GOOD_PARTS, SMALL_PART, Challenge, part, used
 from .reports import numeric_table, reportable
@@ -266,3 +266,20 @@ def test_verdict_of_a_record_is_read_from_its_file(tmp_path):
     assert render(again, found.schema, found.truth, found.predictions) == render(
         found.metrics, found.schema, found.truth, found.predictions
     )
+
+
+@pytest.mark.parametrize("hostile", ["<!--/heading-->", "the old one is worse"])
+def test_report_amended_after_an_override_is_the_one_that_would_be_made_anew(tmp_path, hostile):
+    found = reportable(tmp_path, noise=0.9, target=f"y{hostile}")
+    page = render(found.metrics, found.schema, found.truth, found.predictions)
+    override = {"at": "2026-03-01T02:00:09+00:00", "by": {"user": "ada"}, "reason": hostile}
+    later = {**found.metrics, "version": 8, "override": override}
+    amended = amend(page, later)
+    assert amended == render(later, found.schema, found.truth, found.predictions)
+    assert amended != page
+    assert f"Promoted by ada: {hostile}." in Page(amended).text
+
+
+def test_report_without_marks_is_left_as_it_is(tmp_path):
+    found = reportable(tmp_path)
+    assert amend("<!doctype html><title>old</title>", found.metrics) == "<!doctype html><title>old</title>"

@@ -45,6 +45,14 @@ def write_report(page: str, folder: Path) -> None:
     write_atomically(folder / REPORT, page)
 
 
+def read_report(folder: Path) -> str:
+    """The report page of a version, "" if it has none that can be read."""
+    try:
+        return (folder / REPORT).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
 def write_manifest(folder: Path) -> None:
     """Write the SHA-256 of every file of the folder. Must be the last file written."""
     files = {

@@ -16,6 +16,8 @@ from keepfit.project import expand_environment
 from keepfit.storage import append_line
 
 _log = logging.getLogger(__name__)
+_WORDS = {"overridden": "promoted by a person", "invalid_data": "not trained, invalid data"}
+"""How a notification's title says what the record calls by one word."""
 
 
 class Notifier:
@@ -36,8 +38,9 @@ class Notifier:
             append_line(self._log_path, line)
         except StorageError as error:
             problems.append(str(error))
-        title = f"Keepfit: {model_name} {verdict}"
-        problems += [problem for url in self._urls if (problem := self._send(url, title, reason))]
+        subject = model_name if version is None else f"{model_name} version {version}"
+        title = f"Keepfit: {subject} {_WORDS.get(verdict, verdict.replace('_', ' '))}"
+        problems += [problem for url in self._urls if (problem := self._send(url, title, f"{reason}\nRun {run}"))]
         for problem in problems:
             _log.warning("notification failed: %s", problem)
         return problems

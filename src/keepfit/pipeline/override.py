@@ -16,6 +16,7 @@ from keepfit.ledger.event import actor
 from keepfit.pipeline import artifacts
 from keepfit.pipeline.confirm import look
 from keepfit.pipeline.publication import confirm_served, prune
+from keepfit.pipeline.report import amend
 from keepfit.pipeline.sample import SAMPLE, read_sample
 from keepfit.pipeline.session import Run, open_run
 from keepfit.project import Project
@@ -108,6 +109,8 @@ def _publish(run: Run, staged: Path, metrics: dict[str, Any], reason: str) -> in
     version, who = run.versions.reserve(), actor()
     metrics["version"] = version
     metrics["override"] = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "by": who, "reason": reason}
+    if (page := artifacts.read_report(staged)) and metrics.get("verdict"):
+        artifacts.write_report(amend(page, metrics), staged)
     artifacts.write_metrics(metrics, staged)
     artifacts.write_manifest(staged)
     sync_tree(staged)

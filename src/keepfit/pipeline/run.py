@@ -24,6 +24,7 @@ from keepfit.pipeline.publication import confirm_served, prune
 from keepfit.pipeline.report import render
 from keepfit.pipeline.sample import write_sample
 from keepfit.pipeline.session import Run, Trigger, ending_recorded, prepared_run
+from keepfit.pipeline.summary import summary
 from keepfit.project import Project
 from keepfit.storage import sync_tree
 from keepfit.versions import Versions
@@ -64,6 +65,7 @@ def retrain(
         # the run has its ending: what follows is about the version
         confirm_served(run, version, presence)
         prune(run)
+        run.journal.say("report", str(run.versions.path(version) / artifacts.REPORT))
         return Outcome("promoted", run.id, version, project.models_dir / str(version), verdict.reason, metrics)
 
 
@@ -147,12 +149,14 @@ def _set_aside(
     """End with a candidate that is not promoted: rejected, or nobody can tell yet."""
     ending: Literal["rejected", "inconclusive"] = "rejected" if verdict.decision == "REJECT" else "inconclusive"
     kept = _keep(run, candidate, dataset, metrics, at_least=0)
-    run.end(ending, verdict.reason, details=metrics)
     current = run.versions.current()
+    run.end(ending, verdict.reason, details=metrics, told=summary(metrics["verdict"], current))
     stays = "nothing is served yet" if current is None else f"version {current} stays in service"
-    run.journal.say(ending.upper(), f"{verdict.reason}; {stays}", "red" if ending == "rejected" else "yellow")
+    run.journal.say(ending.upper(), stays, "red" if ending == "rejected" else "yellow")
     if verdict.change:
         run.journal.say("to change", verdict.change)
+    if kept is not None:
+        run.journal.say("report", str(kept / artifacts.REPORT))
     return Outcome(ending, run.id, None, kept, verdict.reason, metrics)
 
 
@@ -193,11 +197,11 @@ def _write_files(candidate: "Candidate", dataset: Dataset, metrics: dict[str, An
 
 
 def _publish(run: Run, candidate: "Candidate", dataset: Dataset, verdict: Verdict, metrics: dict[str, Any]) -> int:
-    version = run.versions.reserve()
+    before, version = run.versions.current(), run.versions.reserve()
     metrics["version"] = version
     _write_files(candidate, dataset, metrics)
     sync_tree(candidate.folder)
     run.versions.publish(candidate.folder, version)
-    run.end("promoted", verdict.reason, version, metrics)
+    run.end("promoted", verdict.reason, version, metrics, told=summary(metrics["verdict"], before))
     run.journal.say("PROMOTED", f"version {version}", "green")
     return version

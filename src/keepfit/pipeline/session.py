@@ -51,12 +51,20 @@ class Run:
         self.durations_s[stage] = self.clock() - started
 
     def end(
-        self, kind: Kind, reason: str, version: int | None = None, details: Mapping[str, Any] | None = None
+        self,
+        kind: Kind,
+        reason: str,
+        version: int | None = None,
+        details: Mapping[str, Any] | None = None,
+        told: str = "",
     ) -> None:
-        """Record and announce what came of the run; trouble with the record is told and changes nothing."""
+        """Record what came of the run, and announce it, in the words of `told` if there are any.
+
+        Trouble with the record is told and changes nothing.
+        """
         if trouble := self.ledger.record(kind, reason, run=self.id, version=version, details=details):
             self.journal.warn(trouble)
-        self.announce(self.id, kind, reason, version)
+        self.announce(self.id, kind, told or reason, version)
 
     def announce(self, about: str, kind: Kind, reason: str, version: int | None) -> None:
         """Tell people; trouble with that is a note."""

@@ -6,6 +6,7 @@ from typing import Any
 
 _MOST_REASONS = 2
 _LONGEST = 200
+_INTERVAL = re.compile(r"\([\d.]+ % interval ([^(),]+)[^()]*\)")
 _ASIDE = re.compile(r" \([^()]*\b(?:interval|rows?|version before)\b[^()]*\)")
 """What the gate's sentences say in passing: intervals and counts. They stand in the report."""
 
@@ -17,8 +18,10 @@ def decided(verdict: Mapping[str, Any]) -> str:
         return _short(verdict["reason"])
     deciding = "fail" if decision == "REJECT" else "inconclusive"
     reasons = [rule["reason"] for rule in verdict["rules"] if _outcome(rule) == deciding]
-    words = "failed" if decision == "REJECT" else "cannot tell"
-    return _listed([_short(reason) for reason in reasons], words)
+    if decision == "REJECT":
+        return _listed([_short(reason) for reason in reasons], "failed")
+    # where the rows cannot tell, the interval is what decided
+    return _listed([_short(_INTERVAL.sub(r"(\1)", reason)) for reason in reasons], "cannot tell")
 
 
 def summary(verdict: Mapping[str, Any], served: int | None) -> str:
@@ -28,8 +31,7 @@ def summary(verdict: Mapping[str, Any], served: int | None) -> str:
         return f"{decided(verdict)}{undo}"
     stays = "Nothing is served yet" if served is None else f"Version {served} stays in service"
     change = _first_change(verdict)
-    to_do = f". To {'pass' if verdict['decision'] == 'REJECT' else 'tell'}: {change}" if change else ""
-    return f"{decided(verdict)}. {stays}{to_do}"
+    return f"{decided(verdict)}. {stays}{f'. What it takes: {change}' if change else ''}"
 
 
 def _outcome(rule: Mapping[str, Any]) -> str:
@@ -50,6 +52,7 @@ def _short(reason: str) -> str:
 
 
 def _first_change(verdict: Mapping[str, Any]) -> str:
+    """The first way out of the first rule that has one."""
     deciding = "fail" if verdict["decision"] == "REJECT" else "inconclusive"
     changes = [rule.get("change", "") for rule in verdict["rules"] if _outcome(rule) == deciding]
-    return next((change for change in changes if change), "")
+    return _short(next((change.partition("; or")[0] for change in changes if change), ""))

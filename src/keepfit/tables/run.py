@@ -27,8 +27,11 @@ def metrics_table(metrics: Mapping[str, Any], folder: Path | None) -> Table:
     table.add_row("  test loss", number(metrics["test_loss"]))
     table.add_row("  training loss", number(metrics["training_loss"]))
     table.add_row("  gate", f"{metrics['verdict']['decision']}: {escape(metrics['verdict']['reason'])}")
+    if change := metrics["verdict"].get("change"):
+        table.add_row("  to change", escape(change))
     if folder is not None:
         table.add_row("  candidate", escape(str(folder)))
+        table.add_row("  report", escape(str(folder / "report.html")))
     return table
 
 

@@ -3,6 +3,7 @@
 Knows metrics.json and the holdout's predictions; nothing of training, gate rules or files.
 """
 
+from keepfit.pipeline.report.amend import amend
 from keepfit.pipeline.report.page import render
 
-__all__ = ["render"]
+__all__ = ["amend", "render"]

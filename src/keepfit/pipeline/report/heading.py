@@ -30,7 +30,8 @@ def heading_of(metrics: Mapping[str, Any], groups: Grouped) -> Heading:
     title = "Candidate" if version is None else f"Version {version}"
     stays = "It is not served." if served is None else f"It is not served; version {served} stays in service."
     if override := metrics.get("override"):
-        why = sentence(f"promoted by a person: {override.get('reason') or 'no reason given'}")
+        who = (override.get("by") or {}).get("user") or "a person"
+        why = sentence(f"promoted by {who}: {override.get('reason') or 'no reason was given'}")
         return Heading(title, "Promoted by a person", "open", "person", why, f"The gate said: {lead}", tally)
     if decision == "REJECT":
         return Heading(title, "Rejected", "bad", "cross", lead, stays, tally)

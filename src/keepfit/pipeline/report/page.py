@@ -3,13 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from keepfit.data.schema import Schema, Target
@@ -27,10 +23,10 @@ from keepfit.pipeline.report.judgement import judgement_of
 from keepfit.pipeline.report.parts import slices_of
 from keepfit.pipeline.report.ruling import completed, rulings_of
 from keepfit.pipeline.report.table import FEW_COLUMNS, MOST_COLUMNS, class_bars, column_lines
+from keepfit.pipeline.report.template import environment, shared
 
 Array = NDArray[Any]
 
-_TEMPLATES = Path(__file__).parent / "templates"
 _STAGES = {
     "data": "read the data",
     "training": "train",
@@ -64,41 +60,36 @@ def render(metrics: Mapping[str, Any], schema: Schema, truth: Array, predictions
     verdict = metrics["verdict"]
     rulings = completed(rulings_of(verdict), metrics, _fit_interval(metrics, judged, is_regression=is_regression))
     judgement = judgement_of(rulings, verdict["decision"])
-    return _template().render(
-        metrics=metrics,
-        schema=schema,
-        heading=heading_of(metrics, judgement.groups),
-        created=datetime.fromisoformat(metrics["created_at"]),
-        judgement=judgement,
-        figures=figures_of(metrics, schema.target, None if roc is None else roc.area),
-        budget=budget_of(verdict),
-        warnings=verdict.get("warnings") or (),
-        beside=side_by_side(metrics, rulings),
-        slices=slices_of(verdict, rulings, is_regression),
-        curves=curve_charts(metrics["curves"], _comparable(metrics, is_regression)),
-        charts=_charts(judged, schema.target, roc) if len(judged.truth) else (),
-        left_out=judged.left_out,
-        confusion=None if is_regression else confusion_of(metrics["evaluation"]["confusion"], schema.target.classes),
-        errors=_errors(judged) if is_regression else (),
-        thresholds=_thresholds(judged) if schema.target.task == "binary" else (),
-        columns=column_lines(metrics["dataset"]["columns"]),
-        few_columns=len(schema.columns) <= FEW_COLUMNS,
-        most_columns=MOST_COLUMNS,
-        bars=() if is_regression else class_bars(*_class_counts(metrics)),
-        call=call_of(metrics, schema),
-        durations=_durations(metrics["durations_s"]),
-        config=json.dumps(metrics["config"], indent=2, ensure_ascii=False),
-        say=wording,
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            **shared(metrics),
+            schema=schema,
+            heading=heading_of(metrics, judgement.groups),
+            judgement=judgement,
+            figures=figures_of(metrics, schema.target, None if roc is None else roc.area),
+            budget=budget_of(verdict),
+            warnings=verdict.get("warnings") or (),
+            beside=side_by_side(metrics, rulings),
+            slices=slices_of(verdict, rulings, is_regression),
+            curves=curve_charts(metrics["curves"], _comparable(metrics, is_regression)),
+            charts=_charts(judged, schema.target, roc) if len(judged.truth) else (),
+            left_out=judged.left_out,
+            confusion=None
+            if is_regression
+            else confusion_of(metrics["evaluation"]["confusion"], schema.target.classes),
+            errors=_errors(judged) if is_regression else (),
+            thresholds=_thresholds(judged) if schema.target.task == "binary" else (),
+            columns=column_lines(metrics["dataset"]["columns"]),
+            few_columns=len(schema.columns) <= FEW_COLUMNS,
+            most_columns=MOST_COLUMNS,
+            bars=() if is_regression else class_bars(*_class_counts(metrics)),
+            call=call_of(metrics, schema),
+            durations=_durations(metrics["durations_s"]),
+            config=json.dumps(metrics["config"], indent=2, ensure_ascii=False),
+        )
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("report.html")
 
 
 def _fit_interval(metrics: Mapping[str, Any], judged: _Judged, *, is_regression: bool) -> tuple[float, float] | None:
