@@ -116,11 +116,13 @@ def chance_to_pass(rows: int, margin: float, difference: float, differing: Array
 def rows_to_tell(differing: float, distance: float, critical: float, power: float = 0.8) -> int | None:
     """How many rows tell, with this power, a difference that lies `distance` from the bound; None beyond 10**9.
 
-    `differing` is the share of rows on which the models differ, which is about the variance of the difference.
+    `differing` is the share of rows on which the models differ, which is about the variance of the difference; at the
+    bound, where the test measures it, it is about hypot(differing, distance).
     """
     if distance == 0:
         return None
-    rows = differing * ((critical + float(ndtri(power))) / distance) ** 2
+    at_bound = math.sqrt(math.hypot(differing, distance))
+    rows = ((critical * at_bound + float(ndtri(power)) * math.sqrt(differing)) / distance) ** 2
     return math.ceil(rows) if rows < 1e9 else None
 
 
@@ -137,7 +139,13 @@ def _least_gained(lost: Array, rows: int, margin: float, critical: float) -> Arr
 
 
 def _score(gained: int, lost: int, rows: int, difference: float) -> float:
-    return float(_scores(gained, lost, rows, difference))
+    """`_scores` of single numbers, ten times as fast."""
+    linear = (2 * rows - gained + lost) * difference - gained - lost
+    constant = -lost * difference * (1 - difference)
+    root = math.sqrt(max(linear * linear - 8 * rows * constant, 0.0))
+    variance = rows * ((root - linear) / (2 * rows) + difference * (1 - difference))
+    excess = gained - lost - rows * difference
+    return excess / math.sqrt(variance) if variance > 0 else math.copysign(1e9, excess) if excess else 0.0
 
 
 def _scores(gained: Any, lost: Any, rows: int, difference: float) -> Any:
