@@ -108,10 +108,11 @@ def test_score_reads_on_its_side_of_the_bound(value, bound):
     [
         (96.996, "percent", (97.0,), "96.996 %"), (99.999, "percent", (), "99.999 %"),
         (-4.24, "points", (), "−4.24 points"),
-        (1.3549, "ratio", (), "1.35 times"), (0.444, "ms", (), "0.44 ms"), (191_000, "bytes", (), "191 kB"),
+        (1.3549, "ratio", (), "1.35 times"), (0.0293, "ms", (), "0.0293 ms"), (191_000, "bytes", (), "191 kB"),
         (0.98, "", (0.98,), "0.9800"), (15.996, "", (16.0,), "15.996"),
         (16.2, "", (), "16.20"), (470.25, "", (), "470.2"),
-        (0.0, "", (), "0"), (-1e60, "", (0.5,), "−1e60"), (2e9, "ratio", (), "2e9 times"), (math.nan, "ms", (), "–"),
+        (0.0, "", (), "0"), (0.999997, "", (), "0.999997"),
+        (-1e60, "", (0.5,), "−1e60"), (2e9, "ratio", (), "2e9 times"), (math.nan, "ms", (), "–"),
     ],
 )  # fmt: skip
 def test_quantity_has_its_unit_and_reads_on_its_side_of_the_bound(value, unit, bounds, text):

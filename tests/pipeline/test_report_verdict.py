@@ -108,7 +108,7 @@ def test_first_version_has_nobody_beside_it(page_of):
     page = page_of()
     assert 'id="champion"' not in page.source
     assert 'id="slices"' not in page.source
-    assert "Holdout used" not in page.text
+    assert "How often these holdout rows" not in page.text
 
 
 def test_champion_that_does_not_load_is_told_and_nothing_is_made_up(page_of):

@@ -118,7 +118,8 @@ def _bare(name: str, its: float | None, mine: float | None, *, larger_is_better:
         return
     gain = mine - its if larger_is_better else its - mine
     difference = number(mine - its, 3)
-    yield Measure(name, number(its), number(mine), difference if mine <= its else f"+{difference}", _standing(gain))
+    shown = quantity(its, ""), quantity(mine, "")
+    yield Measure(name, *shown, difference if mine <= its else f"+{difference}", _standing(gain))
 
 
 def _standing(gain: float) -> Literal["better", "worse", "same"]:

@@ -34,7 +34,7 @@ def figures_of(metrics: Mapping[str, Any], target: Target, roc_area: float | Non
         rows,
     ]
     if roc_area is not None:
-        figures.insert(1, Figure("Area under ROC", f"{roc_area:.4f}", "1 is perfect, 0.5 is chance"))
+        figures.insert(1, Figure("Area under ROC", wording.quantity(roc_area, ""), "1 is perfect, 0.5 is chance"))
     return tuple(figures)
 
 

@@ -32,7 +32,9 @@ _STAGES = {
     "training": "train",
     "evaluation": "measure",
     "export": "export",
+    "champion": "ask the served version",
     "qualification": "load and compare",
+    "judging": "judge",
 }
 _LABEL_LENGTH = 18
 

@@ -47,14 +47,14 @@ def quantity(value: float, unit: str, bounds: Iterable[float] = (), *, signed: b
         return "–"
     if unit == "bytes":
         return size(value)
-    if abs(value) >= 1e6 or (value == 0 and not unit):
-        text = number(value)
+    if unit == "ms" or abs(value) >= 1e6 or (value == 0 and not unit):
+        text = number(value, 3 if unit == "ms" else 4)
     elif unit:
         ends = (0.0, 100.0) if unit == "percent" and not signed else (0.0,)
         text = beside(value, (*bounds, *ends), 2)
     else:
-        # four digits, and no more than four decimals
-        text = beside(value, (*bounds, 0.0), min(4, max(0, 3 - math.floor(math.log10(abs(value))))))
+        # four digits, and no more than four decimals, but never a perfect 0 or 1 that is none
+        text = beside(value, (*bounds, 0.0, 1.0), min(4, max(0, 3 - math.floor(math.log10(abs(value))))))
     text += {"percent": " %", "points": " points", "ratio": " times", "ms": " ms"}.get(unit, "")
     text = text.replace("-", "−")
     return f"+{text}" if signed and value > 0 else text
