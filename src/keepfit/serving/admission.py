@@ -121,6 +121,11 @@ class Visit:
             self._hold(len(part))
         return b"".join(parts)
 
+    def hold(self, more: int) -> None:
+        """Count bytes that its body became; raises ServingError."""
+        self._admission.hold(more)
+        self.held += more
+
     def leave(self) -> None:
         """Give back what it holds."""
         self._admission.requests -= 1
@@ -128,8 +133,7 @@ class Visit:
 
     def _hold(self, more: int) -> None:
         self._admission.check_size(self.size, is_grpc=self.is_grpc)
-        self._admission.hold(more)
-        self.held += more
+        self.hold(more)
 
 
 def _length(declared: bytes) -> int:

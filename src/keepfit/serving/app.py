@@ -9,12 +9,13 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from keepfit.errors import InferenceError, ServingError, UnimplementedError
-from keepfit.serving import channel_arguments, cors, grpc_wire, health, load_request, model_config, rest
+from keepfit.errors import InferenceError, InvalidRequestError, ServingError, UnimplementedError
+from keepfit.serving import channel_arguments, compression, cors, grpc_wire, health, load_request, model_config, rest
+from keepfit.serving.abandonment import Abandonment
 from keepfit.serving.access_log import AccessLog, entry
 from keepfit.serving.admission import Admission, ClientLeftError, Limits, Visit
 from keepfit.serving.asgi_types import Receive, Scope, Send
@@ -81,6 +82,7 @@ class Application:
         self._health = Health(self.models, self._admission) if options.enable_grpc_healthcheck_service else None
         self._cross_origin = cors.headers(with_keys=self._keys is not None)
         self._access_log: AccessLog | None = None
+        self._abandonment = Abandonment()
 
     @property
     def in_flight(self) -> int:
@@ -133,6 +135,7 @@ class Application:
     async def _visit(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = dict(scope["headers"])
+        request = cast("asyncio.Task[None]", asyncio.current_task())
         visit = Visit(self._admission, is_grpc=headers.get(b"content-type", b"").startswith(_GRPC))
         try:
             answer = await self._answer(visit, scope, headers, receive)
@@ -142,11 +145,16 @@ class Application:
             if isinstance(answer, Reply):
                 await _send_reply(answer, send, with_trailers=scope["http_version"] == "2")
             else:
-                await self._send_response(answer, send, with_body=scope["method"] != "HEAD")
+                await self._send_response(answer, headers, send, with_body=scope["method"] != "HEAD")
         except (ClientLeftError, OSError):  # the latter is how sending tells it (ASGI)
+            return
+        except asyncio.CancelledError:
+            if not self._abandonment.has_left(request):
+                raise
             return
         finally:
             visit.leave()
+            self._abandonment.leave(request)
         if self._access_log is not None and self._access_log.chooses():
             self._access_log.write(entry(scope, visit, answer.status, len(answer.body), time.perf_counter() - started))
 
@@ -161,10 +169,10 @@ class Application:
             visit.admit(path, headers)
             # The body has no name here, so that it can be given up while the model runs.
             if not is_grpc:
-                return await self._rest.handle(method, path, await visit.read_body(receive))
+                return await self._rest.handle(method, path, await self._read(visit, headers, receive))
             if self._health is not None and path.startswith(health.SERVICE):
-                return self._health.answer(path, headers, await visit.read_body(receive))
-            return await self._grpc.handle(path, headers, await visit.read_body(receive))
+                return await self._health.answer(path, headers, await visit.read_body(receive))
+            return await self._grpc.handle(path, headers, await self._read(visit, headers, receive))
         except ServingError as error:
             self._metrics.observe_refused("GRPC" if is_grpc else "REST", status_name(error))
             return refuse(error)
@@ -181,16 +189,38 @@ class Application:
         if server and server[1] == self._options.rest_api_port:
             raise UnimplementedError("This port has the REST API; gRPC is answered on the port that --port names")
 
-    async def _send_response(self, response: Response, send: Send, *, with_body: bool) -> None:
+    async def _read(self, visit: Visit, headers: Headers, receive: Receive) -> bytes:
+        """Return the body; from then on the request is cancelled if its client leaves."""
+        body = await visit.read_body(receive)
+        self._abandonment.enter(cast("asyncio.Task[None]", asyncio.current_task()), receive)
+        if b"content-encoding" in headers and not visit.is_grpc:
+            return await self._decompress(headers[b"content-encoding"], body, visit)
+        return body
+
+    async def _decompress(self, encoding: bytes, body: bytes, visit: Visit) -> bytes:
+        if encoding.strip().lower() == b"identity":
+            return body
+        if encoding.strip().lower() != compression.GZIP:
+            name = encoding.decode(errors="replace")
+            raise InvalidRequestError(f"The content encoding {name!r} is not taken; gzip is, and none at all")
+        plain = await compression.gunzip(body, self._options.max_body_bytes)
+        visit.hold(len(plain))
+        return plain
+
+    async def _send_response(self, response: Response, asked: Headers, send: Send, *, with_body: bool) -> None:
+        body = response.body
         headers = [
             (b"content-type", response.content_type.encode()),
-            (b"content-length", str(len(response.body)).encode()),
             *((name.encode(), value.encode()) for name, value in response.headers.items()),
         ]
+        if len(body) >= compression.WORTH_BYTES and compression.is_accepted(asked.get(b"accept-encoding", b"")):
+            body = await compression.compress(body)
+            headers += [(b"content-encoding", compression.GZIP), (b"vary", b"accept-encoding")]
+        headers.append((b"content-length", str(len(body)).encode()))
         if self._options.rest_api_enable_cors_support:
             headers += self._cross_origin
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body if with_body else b""})
+        await send({"type": "http.response.body", "body": body if with_body else b""})
 
 
 def _rules(options: Options) -> Rules:

@@ -1,5 +1,6 @@
 """TensorFlow Serving's gRPC API around the transport-free core. Knows its messages, but no framing and no sockets."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from keepfit import protos
@@ -58,13 +59,16 @@ class GrpcApi:
             if path not in self._calls:
                 raise UnimplementedError(f"The method {path} is not available")
             message_class, call = self._calls[path]
-            request = grpc_wire.decode(message_class, headers, body, self._max_message_bytes)
+            request = await grpc_wire.decode(message_class, headers, body, self._max_message_bytes)
             del body
             response = await call(request, grpc_wire.timeout_s(headers))
             return grpc_wire.reply(response)
         except ServingError as error:
             status = status_name(error)
             return grpc_wire.error_reply(error)
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
         finally:
             if path in _OBSERVED:
                 model = "" if request is None else _specification(request).name

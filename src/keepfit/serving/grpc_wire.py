@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from keepfit import protos
 from keepfit.errors import InvalidRequestError, ServingError, UnimplementedError
-from keepfit.serving.compression import gunzip
+from keepfit.serving import compression
 from keepfit.serving.status import NUMBERS, status_name
 
 Message: TypeAlias = Any
@@ -56,7 +56,7 @@ def error_reply(error: ServingError) -> Reply:
     return Reply(b"", NUMBERS[status_name(error)], text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...TRUNCATED")
 
 
-def decode(message_class: Message, headers: Mapping[bytes, bytes], body: bytes, limit: int) -> Message:
+async def decode(message_class: Message, headers: Mapping[bytes, bytes], body: bytes, limit: int) -> Message:
     """Return the one message of a body; raises InvalidRequestError, or UnimplementedError for its compression."""
     if len(body) < _PREFIX.size:
         raise InvalidRequestError("The call has no message")
@@ -66,9 +66,9 @@ def decode(message_class: Message, headers: Mapping[bytes, bytes], body: bytes, 
     content: bytes | memoryview = memoryview(body)[_PREFIX.size :]  # which may be hundreds of megabytes
     if compressed:
         encoding = headers.get(b"grpc-encoding", b"identity")
-        if encoding != b"gzip":
+        if encoding != compression.GZIP:
             raise UnimplementedError(f"The compression {encoding.decode(errors='replace')!r} is not available")
-        content = gunzip(bytes(content), limit)
+        content = await compression.gunzip(content, limit)
     try:
         return message_class.FromString(content)
     except protos.DecodeError as error:

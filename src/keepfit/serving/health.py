@@ -46,9 +46,9 @@ class Health:
         self._models = models
         self._admission = admission
 
-    def answer(self, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply | Watching:
+    async def answer(self, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply | Watching:
         """Return the answer to Check or Watch; raises ServingError."""
-        request = grpc_wire.decode(protos.HealthCheckRequest, headers, body, _MAX_BYTES)
+        request = await grpc_wire.decode(protos.HealthCheckRequest, headers, body, _MAX_BYTES)
         if path == WATCH:
             return Watching(self._watch(request.service))
         status = self._status(request.service)

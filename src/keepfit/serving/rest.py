@@ -1,5 +1,6 @@
 """TensorFlow Serving's REST API around the transport-free core. Knows HTTP's codes and JSON, but no sockets."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -112,6 +113,9 @@ class RestApi:
         except ServingError as error:
             status = status_name(error)
             return error_response(error)
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
         finally:
             self._metrics.observe_request(model if model in self._models else "", "REST", call, status, times)
 
