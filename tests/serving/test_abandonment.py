@@ -28,43 +28,45 @@ def predict(server):
         yield prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
 
 
+def measure(server, name, **labels):
+    """Return the sum of the samples of that name with these labels."""
+    text = httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+
 def batches(server):
-    text = httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return sum(sample.value for sample in samples if sample.name == "keepfit_batch_rows_count")
+    return measure(server, "keepfit_batch_rows_count")
 
 
-def left(server):
-    text = httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return sum(sample.value for sample in samples if sample.labels.get("status") == "CANCELLED")
+def occupy(server, predict):
+    """Let one batch run and another lie in the worker's socket, so that whatever comes now waits."""
+    before = batches(server)
+    first = predict.future(request("slow", seconds=[5.0, 0.0]), timeout=60)
+    server.wait_for(lambda: batches(server) == before + 1)
+    second = predict.future(request("sum", a=[1], b=[2]), timeout=60)
+    server.wait_for(lambda: batches(server) == before + 2)
+    return before, [first, second]
+
+
+def expect_not_run(server, predict, before, running):
+    server.wait_for(lambda: measure(server, "keepfit_requests_total", status="CANCELLED") > 0)
+    for one in running:
+        one.result()
+    predict(request("mean", a=[1.0]), timeout=60)
+    assert batches(server) == before + 3
 
 
 def test_waiting_request_is_not_run_after_its_client_left_by_grpc(server, predict):
-    before, gone = batches(server), left(server)
-    running = [predict.future(request("slow", seconds=[3.0, 0.0]), timeout=60)]
-    server.wait_for(lambda: batches(server) == before + 1)
-    running.append(predict.future(request("sum", a=[1], b=[2]), timeout=60))  # lies in the worker's socket
-    server.wait_for(lambda: batches(server) == before + 2)
+    before, running = occupy(server, predict)
     waiting = predict.future(request("double", scalar=1.0), timeout=60)
+    server.wait_for(lambda: measure(server, "keepfit_queued_requests") == 1)
     waiting.cancel()
-    server.wait_for(lambda: left(server) > gone)
-    for one in running:
-        one.result()
-    predict(request("mean", a=[1.0]), timeout=60)
-    assert batches(server) == before + 3
+    expect_not_run(server, predict, before, running)
 
 
 def test_waiting_request_is_not_run_after_its_client_left_by_rest(server, predict):
-    before, gone = batches(server), left(server)
-    running = [predict.future(request("slow", seconds=[3.0, 0.0]), timeout=60)]
-    server.wait_for(lambda: batches(server) == before + 1)
-    running.append(predict.future(request("sum", a=[1], b=[2]), timeout=60))
-    server.wait_for(lambda: batches(server) == before + 2)
+    before, running = occupy(server, predict)
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{server.url}/v1/models/m:predict", json={"signature_name": "double", "inputs": 1.0}, timeout=0.3)
-    server.wait_for(lambda: left(server) > gone)
-    for one in running:
-        one.result()
-    predict(request("mean", a=[1.0]), timeout=60)
-    assert batches(server) == before + 3
+        httpx.post(f"{server.url}/v1/models/m:predict", json={"signature_name": "double", "inputs": 1.0}, timeout=0.5)
+    expect_not_run(server, predict, before, running)
