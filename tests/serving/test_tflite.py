@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keepfit.errors import InvalidRequestError, ModelLoadError
 from keepfit.serving import tflite
+from keepfit.signatures import unite, united_output
 
 
 class Doubler(tf.Module):
@@ -20,6 +21,10 @@ class Doubler(tf.Module):
     def same(self, word):
         return {"word": tf.identity(word)}
 
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+    def triple(self, x):
+        return {"triple": 3.0 * x}
+
     @tf.function(input_signature=[tf.TensorSpec([2], tf.int64, name="n")])
     def fixed(self, n):
         return {"n": n + 1}
@@ -30,7 +35,8 @@ def exported(tmp_path_factory):
     """A version whose TFLite model doubles, and whose SavedModel does the same."""
     path = tmp_path_factory.mktemp("tflite") / "1"
     module = Doubler()
-    signatures = {"serving_default": module.double, "same": module.same, "fixed": module.fixed}
+    signatures = {"serving_default": module.double, "same": module.same, "triple": module.triple}
+    signatures["fixed"] = module.fixed
     tf.saved_model.save(module, str(path), signatures=signatures)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=list(signatures))
     (path / "model.tflite").write_bytes(converter.convert())
@@ -43,7 +49,7 @@ def model(exported):
 
 
 def test_signatures_are_those_of_the_file(model):
-    assert set(model.signatures) == {"serving_default", "same", "fixed"}
+    assert set(model.signatures) == {"serving_default", "same", "triple", "fixed"}
     default = model.signatures["serving_default"]
     assert [(spec.dtype, spec.shape) for spec in default.inputs.values()] == [("float32", (None, 2))]
     assert set(default.outputs) == {"double"}
@@ -59,6 +65,13 @@ def test_any_number_of_rows_is_taken_where_the_signature_says_so(model, rows):
 def test_strings_and_chosen_outputs(model):
     words = np.array([b"a", b"", b"\xff\x00z"], dtype=object)
     assert model.run("same", {"word": words}, ["word"])["word"].tolist() == [b"a", b"", b"\xff\x00z"]
+
+
+def test_several_signatures_are_run_at_once_on_the_same_input(model):
+    both = [model.signatures["serving_default"], model.signatures["triple"]]
+    wanted = [united_output(both[0], "double"), united_output(both[1], "triple")]
+    outputs = model.run(unite(both).name, {"x": np.ones((1, 2), np.float32)}, wanted)
+    assert [outputs[name].tolist() for name in wanted] == [[[2.0, 2.0]], [[3.0, 3.0]]]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +126,7 @@ def test_flag_prefers_tflite_and_falls_back_to_the_saved_model(serve, prepared, 
     assert server.predict([[1, 2], [3, 4]]).json() == {"predictions": [[2.0, 4.0], [6.0, 8.0]]}
     assert server.predict([[1]]).status_code == 400
     metadata = httpx.get(f"{server.url}/v1/models/m/metadata").json()
-    assert set(metadata["metadata"]["signature_def"]["signature_def"]) == {"serving_default", "same", "fixed"}
+    assert set(metadata["metadata"]["signature_def"]["signature_def"]) == {"serving_default", "same", "triple", "fixed"}
     server.publish(prepared / "3", 2)
     server.wait_for_version(2)
     assert server.predict([[1, 2]]).json() == {"predictions": [[9.0]]}

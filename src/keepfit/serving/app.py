@@ -75,8 +75,15 @@ class Application:
             registry,
             options.rest_api_timeout_in_ms / 1000,
             metrics_path=metrics_path(options),
+            check_method=options.enable_signature_method_name_check,
         )
-        self._grpc = GrpcApi(self.models, self._metrics, limits.max_message_bytes)
+        self._grpc = GrpcApi(
+            self.models,
+            self._metrics,
+            limits.max_message_bytes,
+            check_method=options.enable_signature_method_name_check,
+            pack_tensors=options.enable_serialization_as_tensor_content,
+        )
         self._keys = KeyFile(Path(options.api_keys_file)) if options.api_keys_file else None
         self._admission = Admission(limits, self._keys)
         self._health = Health(self.models, self._admission) if options.enable_grpc_healthcheck_service else None

@@ -16,7 +16,7 @@ from keepfit.serving.multi_inference import Task, infer
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
 from keepfit.serving.status import NUMBERS, status_name
-from keepfit.tensor_proto import fill, to_array
+from keepfit.tensor_proto import fill, packed, to_array
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
@@ -34,12 +34,19 @@ class GrpcApi:
     """Answers whole unary calls."""
 
     def __init__(
-        self, models: Models, metrics: ServingMetrics, max_message_bytes: int, *, check_method: bool = False
+        self,
+        models: Models,
+        metrics: ServingMetrics,
+        max_message_bytes: int,
+        *,
+        check_method: bool = False,
+        pack_tensors: bool = False,
     ) -> None:
         self._models = models
         self._metrics = metrics
         self._max_message_bytes = max_message_bytes
         self._check_method = check_method
+        self._pack_tensors = pack_tensors
         self._calls: dict[str, tuple[Message, Callable[[Message, float], Awaitable[Message]]]] = {
             _PREDICTION + "Predict": (protos.PredictRequest, self._predict),
             _PREDICTION + "Classify": (protos.ClassificationRequest, self._classify),
@@ -83,7 +90,10 @@ class GrpcApi:
         response = protos.PredictResponse()
         _specify(response.model_spec, request.model_spec, servable)
         for name, array in prediction.outputs.items():
-            fill(response.outputs[name], array)
+            if self._pack_tensors:
+                response.outputs[name].CopyFrom(packed(array))
+            else:
+                fill(response.outputs[name], array)
         return response
 
     async def _classify(self, request: Message, timeout_s: float) -> Message:

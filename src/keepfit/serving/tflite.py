@@ -14,7 +14,7 @@ import tensorflow as tf
 from keepfit import protos
 from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, InvalidRequestError, ModelLoadError
-from keepfit.signatures import Signature, describe, fits, signatures_of
+from keepfit.signatures import Signature, describe, fits, signatures_of, united_names, united_output
 
 FILE = "model.tflite"
 DEFAULT_SIGNATURE = "serving_default"
@@ -37,6 +37,8 @@ class TfliteModel:
 
         Raises InvalidRequestError if the inputs do not fit the model, and InferenceError if the model fails.
         """
+        if several := united_names(signature_name):
+            return self._run_united(several, inputs, output_names)
         runner = self._runners.get(signature_name)
         if runner is None:
             known = ", ".join(sorted(self._runners))
@@ -51,6 +53,16 @@ class TfliteModel:
             raise InvalidRequestError(str(error)) from error
         except RuntimeError as error:
             raise InferenceError(str(error)) from error
+        return outputs if output_names is None else {name: outputs[name] for name in output_names}
+
+    def _run_united(
+        self, signature_names: Sequence[str], inputs: Mapping[str, Array], output_names: Sequence[str] | None
+    ) -> dict[str, Array]:
+        """Run several signatures on the same inputs: the file has them as separate graphs."""
+        outputs: dict[str, Array] = {}
+        for name in signature_names:
+            for output, array in self.run(name, inputs).items():
+                outputs[united_output(self.signatures[name], output)] = array
         return outputs if output_names is None else {name: outputs[name] for name in output_names}
 
     def _check_shape(self, signature_name: str, name: str, array: Array) -> None:
