@@ -110,9 +110,11 @@ def _measured(call: Callable[[], object]) -> tuple[float, float]:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    seconds = _seconds(call)
-    stop.set()
-    watcher.join()
+    try:
+        seconds = _seconds(call)
+    finally:
+        stop.set()
+        watcher.join()
     return seconds, max(0, peak[0] - before) / 1e6
 
 

@@ -211,6 +211,21 @@ def test_slices(parts, decision):
     assert decide(evidence, gate()).decision == decision
 
 
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (part(value=3.0), "pass"),
+        (part(value=3.0, champion=2.0, worse=0.001), "fail"),
+        (part(value=3.0, bound=2.5, below=0.001), "fail"),
+        (part(value=3.0, bound=2.5, below=0.2), "pass"),
+    ],
+)
+def test_slices_of_numbers(found, outcome):
+    verdict = decide(Evidence(measured(), slices=(found,)), gate())
+    assert rule(verdict, "slice").outcome == outcome
+    assert "RMSE 3.0000" in rule(verdict, "slice").reason
+
+
 def test_slice_that_disappeared_fails_until_a_person_accepts_it():
     evidence = replace(against(5, 5, slices=("a", "gone")), slices=(part(),))
     verdict = decide(evidence, gate())

@@ -33,7 +33,7 @@ def _judged(
     level = 1 - rules.confidence
     value = _value(part, is_regression)
     bound = None if part.bound is None else Bound(part.bound, "at_most" if is_regression else "at_least")
-    limit = f"{part.bound:g}" if is_regression else f"{part.bound:g} %" if part.bound is not None else ""
+    limit = "" if part.bound is None else f"{part.bound:g}{'' if is_regression else ' %'}"
     outcome, reason, change = "pass", f"{part.name}: {value}, {rows(part.rows)}", ""
     if below < level:
         side = "above" if is_regression else "below"
