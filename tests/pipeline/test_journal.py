@@ -37,6 +37,14 @@ def test_lines_go_to_the_terminal_and_into_the_log(log):
     assert first.split(" ")[0].endswith("+00:00")
 
 
+def test_record_goes_into_the_log_alone(log):
+    console = plain()
+    with Journal(log, console) as journal:
+        journal.record("rule champion: pass: no worse")
+    assert console.file.getvalue() == ""
+    assert log.read_text(encoding="utf-8").endswith("INFO keepfit.run: rule champion: pass: no worse\n")
+
+
 def test_log_is_of_the_last_run_only(log):
     log.write_text("of the run before")
     with Journal(log, plain()):

@@ -115,7 +115,15 @@ def test_decision_is_in_the_ledger_the_notifications_and_the_log(promoted):
     assert re.fullmatch(r"accuracy [\d.]+ % ≥ [\d.]+ %", line["reason"])
     assert metrics["verdict"]["reason"].startswith(line["reason"])
     log = (promoted.folder / "last_train_log.txt").read_text(encoding="utf-8")
-    for text in ("data: ", "epoch 1/2", "epoch 2/2", "judged: ", "qualified: ", "PROMOTED: version 1"):
+    for text in (
+        "data: ",
+        "epoch 1/2",
+        "epoch 2/2",
+        "judged: ",
+        "rule finite_predictions: pass: ",
+        "qualified: ",
+        "PROMOTED: version 1",
+    ):
         assert text in log
 
 

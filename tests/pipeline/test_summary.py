@@ -2,7 +2,7 @@
 
 import pytest
 
-from keepfit.pipeline.summary import decided, summary
+from keepfit.pipeline.summary import decided, judged, summary
 
 
 def verdict(decision, *rules):
@@ -58,6 +58,14 @@ def test_many_failures_are_counted(more, words):
     assert decided(verdict("REJECT", WEAK, WORSE, *more * [SLICE])) == (
         f"accuracy 95.39 % < 97 %; worse than version 6 by more than 0.5 points: −4.24 points{words}"
     )
+
+
+def test_terminal_keeps_intervals_and_counts_as_well():
+    assert judged(verdict("PROMOTE", ACCURATE)) == ACCURATE["reason"]
+    assert judged(verdict("REJECT", WEAK, ACCURATE, WORSE, SLICE)) == (
+        f"{WEAK['reason']}; {WORSE['reason']}; 1 more rule failed"
+    )
+    assert judged(verdict("INCONCLUSIVE", OPEN, OPEN, OPEN)).endswith("; 1 more rule cannot tell")
 
 
 def test_names_with_brackets_stay_and_endless_reasons_end():

@@ -68,6 +68,10 @@ class Journal:
         _log.info("%s: %s", stage, text)
         self._console.print(f"  [bold {style}]{stage:<10}[/] {escape(text)}", soft_wrap=True, highlight=False)
 
+    def record(self, text: str) -> None:
+        """One line for the log alone: what is too much for a terminal."""
+        _log.info("%s", text)
+
     def warn(self, text: str) -> None:
         """Something that a person should know, but that stops nothing."""
         _log.warning(text)

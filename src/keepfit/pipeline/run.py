@@ -24,7 +24,7 @@ from keepfit.pipeline.publication import confirm_served, prune
 from keepfit.pipeline.report import render
 from keepfit.pipeline.sample import write_sample
 from keepfit.pipeline.session import Run, Trigger, ending_recorded, prepared_run
-from keepfit.pipeline.summary import summary
+from keepfit.pipeline.summary import judged, summary
 from keepfit.project import Project
 from keepfit.storage import sync_tree
 from keepfit.versions import Versions
@@ -93,7 +93,9 @@ def _judged_candidate(run: Run, *, new_schema: bool) -> tuple[Dataset, "Candidat
             challenge, dataset, candidate, answers, problem, latencies_ms, use, seed, new_schema=new_schema
         )
         verdict = decide(evidence, config.gate)
-    run.journal.say("judged", verdict.reason)
+    run.journal.say("judged", judged(verdict.to_dict()))
+    for rule in verdict.rules:
+        run.journal.record(f"rule {rule.rule} {rule.subject}".rstrip() + f": {rule.outcome}: {rule.reason}")
     for warning in verdict.warnings:
         run.journal.warn(warning)
     metrics = record.describe(

@@ -13,15 +13,16 @@ _ASIDE = re.compile(r" \([^()]*\b(?:interval|rows?|version before)\b[^()]*\)")
 
 def decided(verdict: Mapping[str, Any]) -> str:
     """What the verdict rests on, in the gate's words without asides; at most two rules, the others counted."""
-    decision = verdict["decision"]
-    if decision == "PROMOTE":
+    if verdict["decision"] == "PROMOTE":
         return _short(verdict["reason"])
-    deciding = "fail" if decision == "REJECT" else "inconclusive"
-    reasons = [rule["reason"] for rule in verdict["rules"] if _outcome(rule) == deciding]
-    if decision == "REJECT":
-        return _listed([_short(reason) for reason in reasons], "failed")
     # where the rows cannot tell, the interval is what decided
-    return _listed([_short(_INTERVAL.sub(r"(\1)", reason)) for reason in reasons], "cannot tell")
+    kept = r"(\1)" if verdict["decision"] == "INCONCLUSIVE" else r"\g<0>"
+    return _listed(verdict, [_short(_INTERVAL.sub(kept, reason)) for reason in _reasons(verdict)])
+
+
+def judged(verdict: Mapping[str, Any]) -> str:
+    """The same for a terminal: with intervals and counts."""
+    return verdict["reason"] if verdict["decision"] == "PROMOTE" else _listed(verdict, _reasons(verdict))
 
 
 def summary(verdict: Mapping[str, Any], served: int | None) -> str:
@@ -39,9 +40,15 @@ def _outcome(rule: Mapping[str, Any]) -> str:
     return outcome
 
 
-def _listed(reasons: Sequence[str], words: str) -> str:
+def _reasons(verdict: Mapping[str, Any]) -> list[str]:
+    deciding = "fail" if verdict["decision"] == "REJECT" else "inconclusive"
+    return [rule["reason"] for rule in verdict["rules"] if _outcome(rule) == deciding]
+
+
+def _listed(verdict: Mapping[str, Any], reasons: Sequence[str]) -> str:
     more = len(reasons) - _MOST_REASONS
     if more > 0:
+        words = "failed" if verdict["decision"] == "REJECT" else "cannot tell"
         return f"{'; '.join(reasons[:_MOST_REASONS])}; {more} more rule{'s' if more > 1 else ''} {words}"
     return "; ".join(reasons)
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from keepfit.data.dataset import Dataset
+from keepfit.pipeline.summary import judged
 from keepfit.tables.wording import number
 
 
@@ -26,7 +27,7 @@ def metrics_table(metrics: Mapping[str, Any], folder: Path | None) -> Table:
             table.add_row(f"  {title}", number(evaluation[name]))
     table.add_row("  test loss", number(metrics["test_loss"]))
     table.add_row("  training loss", number(metrics["training_loss"]))
-    table.add_row("  gate", f"{metrics['verdict']['decision']}: {escape(metrics['verdict']['reason'])}")
+    table.add_row("  gate", f"{metrics['verdict']['decision']}: {escape(judged(metrics['verdict']))}")
     if change := metrics["verdict"].get("change"):
         table.add_row("  to change", escape(change))
     if folder is not None:
