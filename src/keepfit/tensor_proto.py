@@ -94,13 +94,19 @@ def fill(tensor: Any, array: Array) -> None:
 
 def packed(array: Array) -> Any:
     """Return an array as a TensorProto that holds its memory as it is, which is quick; strings have no such form."""
+    tensor = protos.TensorProto()
+    fill_packed(tensor, array)
+    return tensor
+
+
+def fill_packed(tensor: Any, array: Array) -> None:
+    """Make an empty TensorProto what packed returns."""
     dtype = dtype_name(array)
     if dtype == STRING:
-        return from_array(array)
-    tensor = protos.TensorProto()
+        fill(tensor, array)
+        return
     _describe(tensor, array, dtype)
     tensor.tensor_content = array.tobytes()
-    return tensor
 
 
 def _describe(tensor: Any, array: Array, dtype: str) -> None:

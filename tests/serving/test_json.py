@@ -113,3 +113,57 @@ def test_strings_in_a_body_are_noticed_wherever_they_hide():
         body = text.encode()
         with pytest.raises(InvalidRequestError, match="is not of expected type: float"):
             json_predict.read(json_document.parse(body), signature, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"instances = [1, 2]", "Invalid value. at offset: 0"),
+        (b'{"a": tru}', "Invalid value. at offset: 9"),
+        (b'{"a" 1}', "Missing a colon after a name of object member. at offset: 5"),
+        (b'{"a": 1 "b": 2}', "Missing a comma or } after an object member. at offset: 8"),
+        (b'{"a": [1 2]}', "Missing a comma or ] after an array element. at offset: 9"),
+        (b'{"a": [1, ]}', "Invalid value. at offset: 10"),
+        (b'{"a": 1, }', "Missing a name for object member. at offset: 9"),
+        (b"{1: 2}", "Missing a name for object member. at offset: 1"),
+        (b"{} x", "The document root must not be followed by other values. at offset: 3"),
+        (b'{"a": 1e400}', "Number too big to be stored in double. at offset: 6"),
+        (b'{"a": 1.}', "Miss fraction part in number. at offset: 8"),
+        (b'{"a": 1e}', "Miss exponent in number. at offset: 8"),
+        (b'{"a": "\\x"}', "Invalid escape character in string. at offset: 7"),
+        (b'{"a": "\\u12g4"}', "Incorrect hex digit after \\u escape in string. at offset: 7"),
+        ('{"é": 1 2}'.encode(), "Missing a comma or } after an object member. at offset: 9"),
+        (b'{"a": NaN, "b": [Inf, 1 2]}', "Missing a comma or ] after an array element. at offset: 24"),
+        (b'{"a": "Infinity" 1}', "Missing a comma or } after an object member. at offset: 17"),
+    ],
+)
+def test_parse_errors_have_the_texts_and_places_of_rapidjson(body, text):
+    with pytest.raises(InvalidRequestError) as caught:
+        json_document.parse(body)
+    assert str(caught.value) == f"JSON Parse error: {text}"
+
+
+def test_numbers_that_json_does_not_have_are_read_as_rapidjson_reads_them():
+    body = b'{"a": [NaN, -NaN, Inf, -Inf, Infinity, -Infinity], "Inf": "-NaN \\" Inf"}'
+    document = json_document.parse(body)
+    assert [math.isnan(value) for value in document["a"][:2]] == [True, True]
+    assert document["a"][2:] == [math.inf, -math.inf, math.inf, -math.inf]
+    assert document["Inf"] == '-NaN " Inf'
+
+
+def test_byte_order_mark_is_passed_over():
+    assert json_document.parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize(("value", "taken"), [(16777215, True), (16777216, False), (16777216.0, True), (2**64, True)])
+def test_integers_among_decimals_must_be_exact(value, taken):
+    if taken:
+        assert to_array([0.5, value], "float32", plain=True).tolist() == [0.5, float(np.float32(value))]
+    else:
+        with pytest.raises(InvalidRequestError, match="without loss of precision"):
+            to_array([0.5, value], "float32", plain=True)
+
+
+@pytest.mark.parametrize("text", ["aGVsbG8=", "aGVsbG8", " aGVs bG8= \n"])
+def test_base64_may_lack_padding_and_have_spaces(text):
+    assert to_array([{"b64": text}], "string", plain=False).tolist() == [b"hello"]

@@ -9,14 +9,14 @@ from keepfit.serving import grpc_wire, timing
 from keepfit.serving.classification import Classification, classify
 from keepfit.serving.examples import from_input
 from keepfit.serving.grpc_wire import Message, Reply
-from keepfit.serving.inference import DEFAULT_SIGNATURE, predict, signature_of
+from keepfit.serving.inference import DEFAULT_SIGNATURE, check_method, predict, signature_of
 from keepfit.serving.metrics import ServingMetrics
 from keepfit.serving.models import Models
 from keepfit.serving.multi_inference import Task, infer
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
 from keepfit.serving.status import NUMBERS, status_name
-from keepfit.tensor_proto import fill, packed, to_array
+from keepfit.tensor_proto import fill, fill_packed, to_array
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
@@ -46,7 +46,7 @@ class GrpcApi:
         self._metrics = metrics
         self._max_message_bytes = max_message_bytes
         self._check_method = check_method
-        self._pack_tensors = pack_tensors
+        self._fill = fill_packed if pack_tensors else fill
         self._calls: dict[str, tuple[Message, Callable[[Message, float], Awaitable[Message]]]] = {
             _PREDICTION + "Predict": (protos.PredictRequest, self._predict),
             _PREDICTION + "Classify": (protos.ClassificationRequest, self._classify),
@@ -85,15 +85,14 @@ class GrpcApi:
     async def _predict(self, request: Message, timeout_s: float) -> Message:
         servable = self._find(request)
         signature = signature_of(servable, request.model_spec.signature_name)
+        if self._check_method:
+            check_method(signature)
         inputs = {name: to_array(name, tensor) for name, tensor in request.inputs.items()}
         prediction = await predict(servable, signature, inputs, timeout_s, request.output_filter)
         response = protos.PredictResponse()
         _specify(response.model_spec, request.model_spec, servable)
         for name, array in prediction.outputs.items():
-            if self._pack_tensors:
-                response.outputs[name].CopyFrom(packed(array))
-            else:
-                fill(response.outputs[name], array)
+            self._fill(response.outputs[name], array)
         return response
 
     async def _classify(self, request: Message, timeout_s: float) -> Message:

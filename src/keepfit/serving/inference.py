@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keepfit.dtypes import MESSAGE_NAMES, NUMPY_DTYPES, Array, dtype_name
-from keepfit.errors import FailedPreconditionError, InvalidRequestError
+from keepfit.errors import FailedPreconditionError, InferenceError, InvalidRequestError
 from keepfit.serving.servable import Servable
 from keepfit.signatures import Signature
 
 DEFAULT_SIGNATURE = "serving_default"
+
+_METHODS = tuple(f"tensorflow/serving/{name}" for name in ("predict", "classify", "regress"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,15 @@ def signature_of(servable: Servable, name: str) -> Signature:
     if signature is None:
         raise FailedPreconditionError(f'Serving signature key "{name or DEFAULT_SIGNATURE}" not found.')
     return signature
+
+
+def check_method(signature: Signature) -> None:
+    """Raise InferenceError unless a signature declares one of the methods that TensorFlow Serving has."""
+    if signature.method_name not in _METHODS:
+        raise InferenceError(
+            f"Expected prediction signature method_name to be one of {{{', '.join(_METHODS)}}}. "
+            f"Was: {signature.method_name}"
+        )
 
 
 async def predict(

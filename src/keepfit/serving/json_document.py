@@ -125,6 +125,10 @@ def _refusal(body: bytes, error: orjson.JSONDecodeError) -> InvalidRequestError:
             text = _TEXTS["unexpected character, expected a string key"]
     elif error.msg == "invalid escaped sequence in string" and error.doc[position + 1 : position + 2] == "u":
         text = "Incorrect hex digit after \\u escape in string."
+    elif error.msg.startswith("invalid literal"):
+        literal = error.msg.split("'")[1]
+        while error.doc[position : position + 1] == literal[:1] != "":
+            position, literal = position + 1, literal[1:]
     offset = position if body.isascii() else len(error.doc[:position].encode(errors="replace"))
     return InvalidRequestError(f"JSON Parse error: {text} at offset: {offset}")
 

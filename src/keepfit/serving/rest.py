@@ -17,7 +17,7 @@ from keepfit.dtypes import Array
 from keepfit.errors import InvalidRequestError, ModelNotFoundError, ServingError, TooLargeError, UnavailableError
 from keepfit.serving import json_document, json_examples, json_predict, timing
 from keepfit.serving.classification import classify
-from keepfit.serving.inference import DEFAULT_SIGNATURE, predict
+from keepfit.serving.inference import DEFAULT_SIGNATURE, check_method, predict
 from keepfit.serving.manager import VersionStatus
 from keepfit.serving.metrics import ServingMetrics
 from keepfit.serving.models import Models
@@ -126,6 +126,8 @@ class RestApi:
         signature = servable.contents.signatures.get(name)
         if signature is None:
             raise InvalidRequestError(f'Serving signature name: "{name}" not found in signature def')
+        if self._check_method:
+            check_method(signature)
         inputs, layout = json_predict.read(document, signature, body)
         prediction = await predict(servable, signature, inputs, self._timeout_s)
         return json_predict.write(prediction.outputs, layout)
