@@ -124,6 +124,19 @@ def test_every_flag_is_documented_and_what_is_documented_is_a_flag():
     assert documented == {*BY_NAME, "use_alts_credentials"}
 
 
+def test_documented_defaults_are_those_of_the_options():
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    options = Options()
+    documented = {}
+    for row in re.findall(r"^\| (`--.*)$", page, re.MULTILINE):
+        cells = [cell.strip() for cell in row.split("|")]
+        documented[re.findall(r"`--(\w+)`", cells[0])[0]] = cells[1]
+    for name, default in documented.items():
+        value = getattr(options, name, "")
+        if default != "stderr":  # what --access_log_file is without a file
+            assert default.lower() == (str(value).lower() if not isinstance(value, float) else f"{value:g}"), name
+
+
 def test_flag_without_meaning_is_accepted_with_one_line(capsys):
     assert command.main(["--model_base_path=x", "--grpc_max_threads=8", "--port=0", "--rest_api_port=0"]) == 2
     first, _ = capsys.readouterr().err.splitlines()
