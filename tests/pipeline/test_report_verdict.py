@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -152,7 +153,17 @@ def test_many_slices_leave_the_page_short(page_of):
     assert page.source.count('<th scope="row">ward = ') == 30
     assert "190 more slices stand in metrics.json" in page.text
     assert "20 more slices below" in page.text
+    assert "and 22 more, in metrics.json" in page.text
     assert len(page.source) < 200_000
+
+
+def test_thousands_of_bad_slices_are_rendered_in_no_time(tmp_path):
+    parts = tuple(part(f"user = {number}", 60, 50.0, below=1e-9) for number in range(3_000))
+    found = reportable(tmp_path, challenge=Challenge(gained=3, slices=(*parts, *3_000 * [SMALL_PART])))
+    started = time.process_time()
+    page = render(found.metrics, found.schema, found.truth, found.predictions)
+    assert time.process_time() - started < 5
+    assert len(page) < 200_000
 
 
 def test_regression_is_compared_by_its_error(page_of):

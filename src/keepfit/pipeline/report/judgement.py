@@ -9,6 +9,8 @@ from keepfit.pipeline.report.ruling import MAIN, Grouped, Ruling, grouped
 
 _MOST_LEADING = 2
 _MOST_SLICES = 8
+"""Listed among the rules; all of them stand in a table of their own."""
+_MOST_CHANGES = 8
 _FEW = 4
 
 
@@ -59,12 +61,12 @@ def judgement_of(rulings: Sequence[Ruling], decision: str) -> Judgement:
     """Lay out the rules of a verdict."""
     groups = grouped(rulings, decision)
     leading = _leading(groups.decided)
-    following = [ruling for ruling in groups.decided if ruling not in leading]
+    following = [ruling for ruling in groups.decided if not any(ruling is one for one in leading)]
     others = (_group("Could not tell either", groups.undecided), _group(_passed(decision), groups.passed))
     return Judgement(
         groups=groups,
         leading=tuple(Line(ruling, gauge_of(ruling), meaning_of(ruling)) for ruling in leading),
-        following=_group("", following, _MOST_SLICES),
+        following=_group("", following),
         others=tuple(group for group in others if group.lines or group.hidden),
         changes=_changes(groups.decided),
     )
@@ -77,20 +79,23 @@ def _leading(decided: Sequence[Ruling]) -> list[Ruling]:
 
 
 def _changes(decided: Sequence[Ruling]) -> tuple[Change, ...]:
-    """One for each rule that decided, or for all of one text together."""
+    """One for each rule that decided, or for all of one text together; of very many the first."""
     texts: dict[str, list[str]] = {}
     for ruling in decided:
         if ruling.outcome != "pass" and ruling.change:
             texts.setdefault(ruling.change, []).append(ruling.title)
-    return tuple(Change("" if len(texts) == 1 else ", ".join(titles), text) for text, titles in texts.items())
+    found = [Change("" if len(texts) == 1 else ", ".join(titles), text) for text, titles in texts.items()]
+    more = len(found) - _MOST_CHANGES
+    return (*found[:_MOST_CHANGES], Change("", f"and {more:,} more, in metrics.json")) if more > 0 else tuple(found)
 
 
 def _passed(decision: str) -> str:
     return "Passed as well" if decision == "PROMOTE" else "Passed"
 
 
-def _group(name: str, rulings: Sequence[Ruling], most_slices: int = 0) -> Group:
-    """A group's lines; of slices only the first ones that did not pass, for they all stand in a table of their own."""
-    slices = [ruling for ruling in rulings if ruling.is_slice and ruling.outcome != "pass"][: most_slices or None]
-    listed = [ruling for ruling in rulings if not ruling.is_slice or ruling in slices]
+def _group(name: str, rulings: Sequence[Ruling]) -> Group:
+    """A group's lines; of slices only the first ones that did not pass."""
+    bad = [ruling for ruling in rulings if ruling.is_slice and ruling.outcome != "pass"]
+    shown = set(map(id, bad[:_MOST_SLICES]))
+    listed = [ruling for ruling in rulings if not ruling.is_slice or id(ruling) in shown]
     return Group(name, tuple(Line(ruling, gauge_of(ruling)) for ruling in listed), len(rulings) - len(listed))

@@ -20,8 +20,8 @@ from keepfit.pipeline.report.curves import curve_charts
 from keepfit.pipeline.report.figures import figures_of
 from keepfit.pipeline.report.heading import heading_of
 from keepfit.pipeline.report.judgement import judgement_of
-from keepfit.pipeline.report.parts import slices_of
 from keepfit.pipeline.report.ruling import completed, rulings_of
+from keepfit.pipeline.report.slices import slices_of
 from keepfit.pipeline.report.table import FEW_COLUMNS, MOST_COLUMNS, class_bars, column_lines
 from keepfit.pipeline.report.template import environment, shared
 

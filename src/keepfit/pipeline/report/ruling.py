@@ -129,7 +129,8 @@ def grouped(rulings: Sequence[Ruling], decision: str) -> Grouped:
     else:
         deciding: Outcome = "fail" if decision == "REJECT" else "inconclusive"
         decided = [ruling for ruling in rulings if ruling.outcome == deciding]
-    rest = [ruling for ruling in rulings if ruling not in decided]
+    known = set(map(id, decided))
+    rest = [ruling for ruling in rulings if id(ruling) not in known]
     return Grouped(
         tuple(decided),
         tuple(ruling for ruling in rest if ruling.outcome != "pass"),
