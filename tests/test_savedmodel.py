@@ -116,6 +116,22 @@ def test_value_of_a_wrong_type_is_an_invalid_request(model):
         model.run("serving_default", {"x": [["one", "two"]]})
 
 
+class Splitter(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def split(self, text):
+        return {"words": tf.strings.split(text), "length": tf.strings.length(text)}
+
+
+def test_ragged_output_cannot_be_had_and_says_what_tensorflow_serving_says(tmp_path):
+    module = Splitter()
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures={"serving_default": module.split})
+    with savedmodel.load(tmp_path / "1") as loaded:
+        text = {"text": np.array([b"a b"], object)}
+        with pytest.raises(InvalidRequestError, match="Tensor :0, specified in either feed_devices or fetch_devices"):
+            loaded.run("serving_default", text)
+        assert loaded.run("serving_default", text, ["length"])["length"].tolist() == [3]
+
+
 def test_tf1_export_is_loaded_and_run(tmp_path):
     path = tmp_path / "1"
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:

@@ -81,6 +81,13 @@ def test_version_in_the_path(shared):
     assert (answer.status_code, answer.json()["error"]) == (404, "Servable not found for request: Specific(m, 7)")
 
 
+def test_names_in_the_path_may_be_percent_encoded(shared):
+    assert post(shared, {"instances": [[1, 2]]}, "/v1/models/%6D:predict").json() == {"predictions": [[6.0]]}
+    for call in (get(shared, "/v1/models/a%2Fb%3Ac"), post(shared, {"inputs": 1}, "/v1/models/a%2Fb%3Ac:predict")):
+        assert call.status_code == 404
+        assert "a/b:c" in call.json()["error"]
+
+
 def test_unknown_model_is_not_found_as_there(shared):
     answer = post(shared, {"instances": [[1, 2]]}, "/v1/models/half:predict")
     assert (answer.status_code, answer.json()["error"]) == (404, "Servable not found for request: Latest(half)")

@@ -176,7 +176,7 @@ class Application:
             visit.admit(path, headers)
             # The body has no name here, so that it can be given up while the model runs.
             if not is_grpc:
-                return await self._rest.handle(method, path, await self._read(visit, headers, receive))
+                return await self._rest.handle(method, _encoded(scope), await self._read(visit, headers, receive))
             if self._health is not None and path.startswith(health.SERVICE):
                 return await self._health.answer(path, headers, await visit.read_body(receive))
             return await self._grpc.handle(path, headers, await self._read(visit, headers, receive))
@@ -237,6 +237,13 @@ def _rules(options: Options) -> Rules:
         retry_interval_s=options.load_retry_interval_micros / 1e6,
         how=load_request.by_flags(options),
     )
+
+
+def _encoded(scope: Scope) -> str:
+    """Return the path with its names still encoded if any is, since they may have slashes and colons."""
+    raw: bytes = scope.get("raw_path") or b""
+    path: str = raw.decode("ascii", errors="replace") if b"%" in raw else scope["path"]
+    return path
 
 
 async def _send_reply(reply: Reply, send: Send, *, with_trailers: bool) -> None:

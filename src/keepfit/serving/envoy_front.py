@@ -68,6 +68,8 @@ def config(options: Options, secret: Tls | None = None, folder: Path | None = No
     if secret is not None and hop is not None:
         resources["listeners"].append(_tls_listener(grpc, secret))
         resources["clusters"] = [_cluster(hop)]
+    # Envoy's allocator, which serves Python as well, else keeps all that was freed: 1.3 GB after messages of 300 MB.
+    configuration["memory_allocator_manager"] = {"bytes_to_release": 2**30, "memory_release_interval": "1s"}
     configuration["overload_manager"] = {"resource_monitors": [_connection_limit()]}
     return configuration
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from google.protobuf.json_format import MessageToDict
@@ -87,7 +88,7 @@ class RestApi:
         self._check_method = check_method
 
     async def handle(self, method: str, path: str, body: bytes) -> Response:
-        """Return the answer to a request; it never raises."""
+        """Return the answer to a request; it never raises. In the path, names may be percent-encoded."""
         match = _CALL.fullmatch(path) if method == "POST" else None
         if match is not None:
             return await self._call(match, body)
@@ -98,7 +99,7 @@ class RestApi:
 
     async def _call(self, match: re.Match[str], body: bytes) -> Response:
         times = timing.begin()
-        model, call, status = match["model"], match["call"].lower(), "OK"
+        model, call, status = _decode(match["model"]), match["call"].lower(), "OK"
         try:
             which = _model_of(match)
             document = json_predict.parse(body) if call == "predict" else json_document.parse(body)
@@ -207,7 +208,11 @@ def _error_body(message: str) -> bytes:
 
 def _model_of(match: re.Match[str]) -> tuple[str, int | None, str]:
     """Return name, version and label of a path, as Models.find takes them."""
-    return match["model"], _version(match), match["label"] or ""
+    return _decode(match["model"]), _version(match), _decode(match["label"] or "")
+
+
+def _decode(name: str) -> str:
+    return unquote(name) if "%" in name else name
 
 
 def _version(match: re.Match[str]) -> int | None:
