@@ -145,6 +145,17 @@ def test_phone_shows_champion_and_slices_without_scrolling_sideways(open_report,
     for table in (".slices", ".beside"):
         scrolled = page.locator(f".scroll:has({table})")
         assert scrolled.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+    touching = page.evaluate(
+        """() => [...document.querySelectorAll('.beside tr')].filter(row => {
+          const boxes = [...row.querySelectorAll('.n')].filter(cell => cell.textContent).map(cell => {
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            return range.getBoundingClientRect();
+          });
+          return boxes.some((box, at) => at && box.left < boxes[at - 1].right + 4);
+        }).map(row => row.textContent)"""
+    )
+    assert touching == []
     row = page.locator(".slices tbody tr").first
     for piece in ("th", ".lane", ".outcome"):
         box = row.locator(piece).bounding_box()
