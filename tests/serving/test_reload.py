@@ -114,5 +114,7 @@ def test_requests_are_refused_in_tensorflow_servings_words(tmp_path):
             models.status("m")
         with pytest.raises(ModelNotFoundError, match=r"^Could not find version 3 of model m$"):
             models.status("m", 3)
+        with pytest.raises(ModelNotFoundError, match=r"^Could not find any versions of model $"):
+            models.status("")
 
     run(scenario, ModelConfig("m", tmp_path))

@@ -35,7 +35,7 @@ class Models:
         *,
         allow_labels_for_unavailable: bool = False,
     ) -> None:
-        self._initial = tuple(configs)
+        self._configs = tuple(configs)
         self._rules = rules
         self._slots = slots
         self._workers = workers
@@ -58,7 +58,7 @@ class Models:
     @property
     def configs(self) -> tuple[ModelConfig, ...]:
         """The configuration in force."""
-        return tuple(manager.config for manager in self)
+        return self._configs
 
     @property
     def unready(self) -> dict[str, str]:
@@ -70,6 +70,8 @@ class Models:
 
         Raises ModelNotFoundError, or InvalidRequestError if there is no such label or no name.
         """
+        if not model:
+            raise InvalidRequestError("ModelSpec has no name specified.")
         version = self._resolve(model, version, label)
         manager = self._managers.get(model)
         servable = manager.find(version) if manager is not None else None
@@ -91,7 +93,7 @@ class Models:
 
     def start(self) -> None:
         """Begin to serve the first configuration; raises FailedPreconditionError if its labels are not allowed."""
-        self._take(self._initial)
+        self._take(self._configs)
         self._start_up = asyncio.get_running_loop().create_task(self._wait_for_start())
 
     async def reload(self, config: Any) -> None:
@@ -129,8 +131,6 @@ class Models:
         self._slots.starting = False
 
     def _resolve(self, model: str, version: int | None, label: str) -> int | None:
-        if not model:
-            raise InvalidRequestError("ModelSpec has no name specified.")
         if not label:
             return version
         labelled = self._labels.get(model, {}).get(label)
@@ -160,6 +160,7 @@ class Models:
         """Go by a configuration from now on, and return the managers of its new models."""
         wanted = {config.name: config for config in configs}
         self._labels = self._checked_labels(wanted.values())
+        self._configs = tuple(wanted.values())
         for name in self._managers.keys() - wanted.keys():
             logger.info("Model %s is not served any more", name)
             self._retired[name] = self._managers.pop(name)
