@@ -28,7 +28,7 @@ def test_compare_as_json_tells_the_classes_apart(rejected):
     (candidate,) = (path.name for path in (rejected.models / ".candidates").iterdir())
     found = json.loads(rejected.run("compare", "1", candidate[:-2], "--json").stdout)
     assert (found["a"], found["b"]) == ("version 1", f"run {candidate}")
-    assert {"name": "data.synthetic.class_separation", "a": 5.0, "b": 1.0, "change": -4.0} in found["config"]
+    assert {"name": "data.synthetic.class_separation", "a": 6.0, "b": 1.0, "change": -5.0} in found["config"]
     assert {"name": "verdict", "a": "PROMOTE", "b": "REJECT", "change": None} in found["rules"]
     accuracy = next(row for row in found["measures"] if row["name"] == "accuracy, %")
     assert accuracy["change"] < 0

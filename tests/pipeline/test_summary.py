@@ -2,7 +2,7 @@
 
 import pytest
 
-from keepfit.pipeline.summary import decided, judged, summary
+from keepfit.pipeline.summary import brief, decided, judged, summary
 
 
 def verdict(decision, *rules):
@@ -66,6 +66,11 @@ def test_terminal_keeps_intervals_and_counts_as_well():
         f"{WEAK['reason']}; {WORSE['reason']}; 1 more rule failed"
     )
     assert judged(verdict("INCONCLUSIVE", OPEN, OPEN, OPEN)).endswith("; 1 more rule cannot tell")
+
+
+def test_brief_reason_is_never_cut():
+    assert brief(WEAK["reason"]) == "accuracy 95.39 % < 97 %"
+    assert brief("x" * 5_000) == "x" * 5_000
 
 
 def test_names_with_brackets_stay_and_endless_reasons_end():

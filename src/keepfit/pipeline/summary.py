@@ -35,6 +35,17 @@ def summary(verdict: Mapping[str, Any], served: int | None) -> str:
     return f"{decided(verdict)}. {stays}{f'. What it takes: {change}' if change else ''}"
 
 
+def brief(reason: str) -> str:
+    """A reason of the gate without what it says in passing."""
+    return _ASIDE.sub("", reason)
+
+
+def _short(reason: str) -> str:
+    """And not longer than a few lines."""
+    text = brief(reason)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
 def _outcome(rule: Mapping[str, Any]) -> str:
     outcome: str = rule.get("outcome", "pass" if rule.get("passed") else "fail")
     return outcome
@@ -51,11 +62,6 @@ def _listed(verdict: Mapping[str, Any], reasons: Sequence[str]) -> str:
         words = "failed" if verdict["decision"] == "REJECT" else "cannot tell"
         return f"{'; '.join(reasons[:_MOST_REASONS])}; {more} more rule{'s' if more > 1 else ''} {words}"
     return "; ".join(reasons)
-
-
-def _short(reason: str) -> str:
-    text = _ASIDE.sub("", reason)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _first_change(verdict: Mapping[str, Any]) -> str:

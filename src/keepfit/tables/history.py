@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from keepfit.ledger import ENDINGS, Event, deployments
+from keepfit.pipeline.summary import brief
 from keepfit.tables.wording import local, plain_table, styled
 
 
@@ -15,12 +16,17 @@ def history_tables(events: Sequence[Event], limit: int) -> list[Table]:
     served = plain_table("Served", "version", "from", "until", "why")
     for deployment in deployments(events)[-limit:]:
         until = "now" if deployment.until is None else local(deployment.until)
-        served.add_row(str(deployment.version), local(deployment.since), until, escape(deployment.reason))
+        served.add_row(str(deployment.version), local(deployment.since), until, escape(brief(deployment.reason)))
     runs = plain_table("Runs", "run", "ended", "how", "version", "why")
     for event in [event for event in events if event.kind in ENDINGS][-limit:]:
         version = "" if event.version is None else str(event.version)
-        runs.add_row(event.run, local(event.at), styled(event.kind), version, escape(event.reason))
+        runs.add_row(event.run, local(event.at), styled(event.kind), version, escape(_why(event)))
     return [served, runs]
+
+
+def _why(event: Event) -> str:
+    """Verdicts in short: `keepfit show` has their numbers. What went wrong is told in full."""
+    return brief(event.reason) if event.kind in ("promoted", "rejected", "inconclusive") else event.reason
 
 
 def history_json(events: Sequence[Event]) -> dict[str, Any]:
