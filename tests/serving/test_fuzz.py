@@ -49,14 +49,16 @@ json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
-        st.dictionaries(st.sampled_from(["x", "word", "n", "b64", "instances", "inputs"]), inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from(["x", "word", "n", "b64", "instances", "inputs", "examples"]), inner, max_size=4
+        ),
     ),
     max_leaves=12,
 )
 bodies = st.one_of(
     st.binary(max_size=200),
     json_values.map(lambda value: json.dumps(value).encode()),
-    st.dictionaries(st.sampled_from(["instances", "inputs", "signature_name"]), json_values).map(
+    st.dictionaries(st.sampled_from(["instances", "inputs", "examples", "context", "signature_name"]), json_values).map(
         lambda value: json.dumps(value).encode()
     ),
     st.tuples(json_values, st.sampled_from(["words", "types", "mean"])).map(
@@ -69,9 +71,9 @@ def test_any_body_is_answered_with_json(shared):
     with httpx.Client(base_url=shared.url) as client:
 
         @settings(parent=bounded, max_examples=300)
-        @given(bodies)
-        def check(body):
-            answer = client.post("/v1/models/m:predict", content=body)
+        @given(bodies, st.sampled_from(["predict", "classify", "regress"]))
+        def check(body, call):
+            answer = client.post(f"/v1/models/m:{call}", content=body)
             assert answer.status_code in (200, 400), answer.text
             assert answer.status_code == 200 or list(answer.json()) == ["error"]
 
@@ -104,6 +106,14 @@ tensors = st.builds(
     st.lists(st.floats(width=32), max_size=4),
     st.lists(st.binary(max_size=3), max_size=2),
 )
+CALLS = (
+    "PredictionService/Predict",
+    "PredictionService/Classify",
+    "PredictionService/Regress",
+    "PredictionService/MultiInference",
+    "PredictionService/GetModelMetadata",
+    "ModelService/GetModelStatus",
+)
 messages = st.one_of(
     st.binary(max_size=100),
     st.builds(
@@ -118,13 +128,18 @@ messages = st.one_of(
 
 def test_any_grpc_message_is_answered_with_a_status(shared):
     with grpc.insecure_channel(f"127.0.0.1:{shared.grpc_port}") as channel:
-        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-        allowed = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
+        calls = {name: channel.unary_unary(f"/tensorflow.serving.{name}") for name in CALLS}
+        allowed = {
+            grpc.StatusCode.OK,
+            grpc.StatusCode.INVALID_ARGUMENT,
+            grpc.StatusCode.NOT_FOUND,
+            grpc.StatusCode.FAILED_PRECONDITION,
+        }
 
         @settings(parent=bounded, max_examples=300)
-        @given(messages)
-        def check(message):
-            future = call.future(message, timeout=20)
+        @given(messages, st.sampled_from(CALLS))
+        def check(message, name):
+            future = calls[name].future(message, timeout=20)
             assert future.code() in allowed, future.details()
 
         check()

@@ -172,6 +172,10 @@ def test_broken_grpc_framing_has_a_clear_status(server, body, codes):
 def test_bombs_of_gzip_are_refused_and_leave_no_memory_behind(server):
     bomb = gzip.compress(bytes(300 * MEBI), 9)
     before = resident_bytes(server)
+    answer = httpx.post(
+        f"{server.url}/v1/models/m:predict", content=bomb, headers={"content-encoding": "gzip"}, timeout=60
+    )
+    assert answer.status_code == 413, answer.text
     framed = struct.pack(">BI", 1, len(bomb)) + bomb
     assert call(server, framed, [("grpc-encoding", "gzip")]) == 8
     assert resident_bytes(server) - before < 150 * MEBI

@@ -25,8 +25,8 @@ RESTART_DELAYS_S = (0.0, 0.5, 1.0, 2.0)
 """Before each restart of a worker that died; dying once more than this in a row is a failure of the version."""
 STABLE_AFTER_S = 60.0
 """A worker that lived this long has not died in a row with the one before."""
-USEFUL_ANSWERS = 100
-"""Nor has one that answered this often: what kills it from time to time comes from outside, or from few requests."""
+USEFUL_ANSWERS = 2
+"""Its load and a request: whose process answers before it dies is not given up, only restarted with a short delay."""
 WAIT_FOR_RESTART_S = 5.0
 """How long requests wait for a worker that is being restarted."""
 DRAIN_S = 30.0
@@ -146,7 +146,7 @@ class Servable:
         logger.warning("The process of version %d of %s (pid %s) died", self.version, self.model, self.pid)
         self._worker = None
         if worker.answers >= USEFUL_ANSWERS:
-            self._deaths = 0
+            self._deaths = min(self._deaths, 1)
         self.batcher.lose_worker(worker)
         if self.state is not State.AVAILABLE:
             self.batcher.refuse(UnavailableError(f"Version {self.version} of {self.model} is not served any more"))
