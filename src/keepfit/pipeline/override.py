@@ -116,13 +116,17 @@ def _publish(run: Run, staged: Path, metrics: dict[str, Any], reason: str) -> in
     sync_tree(staged)
     run.versions.publish(staged, version)
     run.end("overridden", override_text(metrics), version, metrics)
-    run.journal.say("PROMOTED", f"version {version}, by {who['user']} against or without the gate", "green")
+    run.journal.say("PROMOTED", f"version {version}, by {who['user']}; {_gate_said(metrics)}", "green")
     return version
 
 
 def override_text(metrics: Mapping[str, Any]) -> str:
     """One sentence of who overrode what, and why."""
-    found, verdict = metrics["override"], metrics.get("verdict")
+    found = metrics["override"]
+    return f"{found['reason']} (override by {found['by']['user']}; {_gate_said(metrics)})"
+
+
+def _gate_said(metrics: Mapping[str, Any]) -> str:
+    verdict = metrics.get("verdict")
     decision = verdict.get("decision") if isinstance(verdict, dict) else None
-    said = f"the gate said {decision}" if decision else "the gate said nothing"
-    return f"{found['reason']} (override by {found['by']['user']}; {said})"
+    return f"the gate said {decision}" if decision else "the gate said nothing"
