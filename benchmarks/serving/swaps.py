@@ -57,18 +57,18 @@ def _load_with_swap(bench: Bench, server: Server, folder: Path, version: int) ->
     timer.start()
     load = _load(bench, server, SECONDS)
     timer.join()
-    _await_only(server, version)
+    await_only(server, version)
     return load
 
 
 def _swap(server: Server, folder: Path, version: int) -> None:
     copy_version(folder / str(version - 1), folder / str(version))
-    _await_only(server, version)
+    await_only(server, version)
     httpx.post(f"{server.url}/v1/models/m:predict", json={"instances": [[1.0, 2.0]]}).raise_for_status()
     shutil.rmtree(folder / str(version - 1))
 
 
-def _await_only(server: Server, version: int) -> None:
+def await_only(server: Server, version: int) -> None:
     """Wait until a version is available and those before it have ended."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
