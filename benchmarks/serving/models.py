@@ -79,13 +79,14 @@ import tensorflow as tf
 
 
 class Loop(tf.Module):
-    # One product after the other, so that one prediction keeps one core busy, whatever the number of threads.
+    # One product after the other, for each row: a prediction keeps one core busy, whatever the number of threads.
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
     def run(self, x):
         matrix = tf.eye(64) * 0.5 + tf.reduce_sum(x)
         def step(i, m):
             return i + 1, tf.linalg.matmul(m, matrix) / 1e3
-        _, last = tf.while_loop(lambda i, m: i < 300, step, (0, matrix), parallel_iterations=1)
+        steps = 300 * tf.shape(x)[0]
+        _, last = tf.while_loop(lambda i, m: i < steps, step, (0, matrix), parallel_iterations=1)
         return {"y": tf.reduce_sum(x, axis=1) + 0.0 * last[0, 0]}
 
 

@@ -119,6 +119,11 @@ def _misfits(signature: Signature, names: Iterable[str], values: Iterable[Array]
     )
 
 
+def start_threads(session_config: bytes = b"") -> None:
+    """Start the threads that all sessions share, so that they do not inherit the priority of one that loads."""
+    tf.compat.v1.Session(graph=tf.Graph(), config=_config(session_config)).close()
+
+
 def load(path: Path, tags: Iterable[str] = ("serve",), session_config: bytes = b"") -> SavedModel:
     """Load the SavedModel in a directory; raises ModelLoadError if it is not there, not whole or cannot be loaded.
 
@@ -131,7 +136,7 @@ def load(path: Path, tags: Iterable[str] = ("serve",), session_config: bytes = b
             "the directory exists and that you have the right permissions for accessing it.",
             "NOT_FOUND",
         )
-    config = tf.compat.v1.ConfigProto.FromString(session_config)
+    config = _config(session_config)
     graph = tf.Graph()
     session = tf.compat.v1.Session(graph=graph, config=config)
     try:
@@ -142,6 +147,14 @@ def load(path: Path, tags: Iterable[str] = ("serve",), session_config: bytes = b
         raise _load_error(path, wanted, error) from error
     threads = config.inter_op_parallelism_threads
     return SavedModel(session, meta_graph.signature_def, inter_op_threads=threads)
+
+
+def _config(session_config: bytes) -> Any:
+    config = tf.compat.v1.ConfigProto.FromString(session_config)
+    if config.inter_op_parallelism_threads == 0:
+        # What a session runs to load its model stays in the calling thread, and so keeps that one's priority.
+        config.inter_op_parallelism_threads = -1
+    return config
 
 
 def _load_error(path: Path, tags: Sequence[str], error: Exception) -> ModelLoadError:

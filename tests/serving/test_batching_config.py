@@ -4,7 +4,7 @@ import pytest
 from google.protobuf import text_format
 
 from keepfit import protos
-from keepfit.errors import ConfigError
+from keepfit.errors import ConfigError, ModelLoadError
 from keepfit.serving import batching_config
 from keepfit.serving.batching_config import Batching
 from keepfit.serving.options import Options
@@ -75,11 +75,6 @@ def test_wrong_parameters_are_refused_with_tensorflows_text(text, message):
     assert str(refusal.value) == f"INVALID_ARGUMENT: {message}"
 
 
-def test_file_without_the_flag_that_enables_it_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="without setting"):
-        batching_config.of_options(Options(batching_parameters_file=str(tmp_path / "b")))
-
-
 def test_flags_choose_the_limits(tmp_path):
     file = tmp_path / "batching.txt"
     file.write_text("max_batch_size { value: 5 }")
@@ -93,6 +88,9 @@ def test_file_in_a_versions_folder_counts_for_that_version(tmp_path):
     assert batching_config.of_version(tmp_path) == Batching()
     (tmp_path / batching_config.PER_MODEL_FILE).write_text("max_batch_size { value: 3 }")
     assert batching_config.of_version(tmp_path).max_batch_size == 3
+    (tmp_path / batching_config.PER_MODEL_FILE).write_text("max_batch_size { value: 0 }")
+    with pytest.raises(ModelLoadError, match="must be positive"):
+        batching_config.of_version(tmp_path)
 
 
 def test_batches_are_padded_to_the_next_allowed_size():

@@ -14,7 +14,17 @@ from typing import TypeAlias, cast
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from keepfit.errors import InferenceError, InvalidRequestError, ServingError, UnimplementedError
-from keepfit.serving import channel_arguments, compression, cors, grpc_wire, health, load_request, model_config, rest
+from keepfit.serving import (
+    batching_config,
+    channel_arguments,
+    compression,
+    cors,
+    grpc_wire,
+    health,
+    load_request,
+    model_config,
+    rest,
+)
 from keepfit.serving.abandonment import Abandonment
 from keepfit.serving.access_log import AccessLog, entry
 from keepfit.serving.admission import Admission, ClientLeftError, Limits, Visit
@@ -236,6 +246,8 @@ def _rules(options: Options) -> Rules:
         max_retries=options.max_num_load_retries,
         retry_interval_s=options.load_retry_interval_micros / 1e6,
         how=load_request.by_flags(options),
+        batching=batching_config.by_flags(options),
+        workers_per_model=options.workers_per_model,
     )
 
 

@@ -76,6 +76,11 @@ class Batcher:
         """How many requests wait."""
         return len(self._queue)
 
+    @property
+    def has_worker(self) -> bool:
+        """Whether there is a worker to take requests."""
+        return bool(self._lanes)
+
     def add_worker(self, worker: Runner) -> None:
         """Take a new worker; what waits goes to it."""
         self._lanes.append(Lane(worker))

@@ -4,12 +4,13 @@ Knows nothing of requests or queues.
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keepfit import protos
-from keepfit.errors import ConfigError
+from keepfit.errors import ConfigError, ModelLoadError
 from keepfit.serving import config_files
 from keepfit.serving.options import Options
 
@@ -44,27 +45,37 @@ class Batching:
         return next((size for size in self.allowed_sizes if size >= rows), rows)
 
 
+def by_flags(options: Options) -> Callable[[Path], Batching]:
+    """Return what tells the limits of the version in a folder; raises ConfigError as of_options does."""
+    if options.enable_batching and options.enable_per_model_batching_parameters:
+        return of_version
+    batching = of_options(options)
+    return lambda _: batching
+
+
+def of_none(_: Path) -> Batching:
+    """Return the limits without --enable_batching."""
+    return Batching()
+
+
 def of_options(options: Options) -> Batching:
-    """Return what the flags say; raises ConfigError, worded as TensorFlow Serving ends its start."""
-    if options.batching_parameters_file and not options.enable_batching:
-        raise ConfigError(
-            "Failed to start server. Error: INVALID_ARGUMENT: server_options.batching_parameters_file is set without "
-            "setting server_options.enable_batching to true."
-        )
-    if not options.enable_batching or options.enable_per_model_batching_parameters:
+    """Return what the flags say for all models; raises ConfigError."""
+    if not options.enable_batching:
         return Batching()
     if not options.batching_parameters_file:
         return of_message(protos.BatchingParameters())
-    try:
-        return of_message(config_files.read(options.batching_parameters_file, protos.BatchingParameters))
-    except ConfigError as error:
-        raise ConfigError(f"Failed to start server. Error: {error}") from error
+    return of_message(config_files.read(options.batching_parameters_file, protos.BatchingParameters))
 
 
 def of_version(path: Path) -> Batching:
-    """Return what the file in a version's folder says, or no limits if there is none; raises ConfigError."""
+    """Return what the file in a version's folder says, or no limits if there is none; raises ModelLoadError."""
     file = path / PER_MODEL_FILE
-    return of_message(config_files.read(str(file), protos.BatchingParameters)) if file.is_file() else Batching()
+    if not file.is_file():
+        return Batching()
+    try:
+        return of_message(config_files.read(str(file), protos.BatchingParameters))
+    except ConfigError as error:
+        raise ModelLoadError(f"{file} is wrong: {error}") from error
 
 
 def of_message(message: Any) -> Batching:

@@ -201,6 +201,11 @@ FLAGS: tuple[Flag, ...] = (
     Flag("max_body_bytes", size, "of a REST request or a gRPC message (ours; default 536870912)"),
     Flag("max_held_bytes", size, "of all bodies that are arriving or being answered (ours; default 2147483648)"),
     Flag("max_concurrent_requests", positive, "requests that are answered at the same time (ours; default 8192)"),
+    Flag(
+        "workers_per_model",
+        integer(1, 1024, "a number of processes"),
+        "processes that run each version, for models that keep a core busy (ours; default 1)",
+    ),
     Flag("spare_worker", boolean, "keep a process with TensorFlow imported, for fast swaps (ours; default true)"),
     Flag("front", choice("auto", "envoy", "hypercorn"), "what listens: auto, envoy or hypercorn (ours; default auto)"),
 )

@@ -36,15 +36,15 @@ def gauges(models: Models, admission: Admission) -> Iterable[Metric]:
     )
     yield gauge(
         "keepfit_worker_restarts",
-        "How often the process of a version died and was started again.",
+        "How often a process of a version died and was started again.",
         _VERSION,
         {_labels(one): one.restarts for one in servables},
     )
     yield gauge(
         "keepfit_worker_memory_bytes",
-        "Resident memory of a version's process; what all of them share counts in each.",
+        "Resident memory of a version's processes; what all of them share counts in each.",
         _VERSION,
-        {_labels(one): size for one in servables if (size := _resident_bytes(one.pid))},
+        {_labels(one): size for one in servables if (size := sum(map(_resident_bytes, one.pids)))},
     )
     yield from _loads(servables)
 
@@ -80,9 +80,7 @@ def _labels(servable: Servable) -> tuple[str, str]:
     return servable.model, str(servable.version)
 
 
-def _resident_bytes(pid: int | None) -> int:
-    if pid is None:
-        return 0
+def _resident_bytes(pid: int) -> int:
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error:

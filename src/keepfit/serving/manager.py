@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keepfit.errors import KeepfitError, ModelLoadError
-from keepfit.serving import memory, policy, source
+from keepfit.serving import batching_config, memory, policy, source
+from keepfit.serving.batching_config import Batching
 from keepfit.serving.failures import Failures
 from keepfit.serving.load_request import LoadRequest
 from keepfit.serving.model_config import ModelConfig
@@ -36,6 +37,9 @@ class Rules:
     max_retries: int = 5
     retry_interval_s: float = 60.0
     how: LoadRequest = field(default_factory=LoadRequest)
+    batching: Callable[[Path], Batching] = batching_config.of_none
+    """The limits of batches of the version in a folder."""
+    workers_per_model: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,8 @@ class Manager:
             path,
             self._workers,
             self._rules.how,
+            self._rules.batching,
+            self._rules.workers_per_model,
             lambda rows: self._note_batch(version, rows),
             self._changed,
         )
@@ -244,15 +250,16 @@ class Manager:
 
     def _loaded(self) -> Servable | None:
         """Return a version that runs, as a measure of what another one needs."""
-        return next((servable for servable in self._servables.values() if servable.pid is not None), None)
+        return next((servable for servable in self._servables.values() if servable.pids), None)
 
     def _shortage(self, servable: Servable, other: Servable | None) -> ModelLoadError | None:
         """Return the error of a version for which there is not enough memory, by an estimate."""
         files = source.size_of(servable.path)
-        if other is None or other.pid is None:
+        if other is None or not other.pids:
             needed = memory.needed(files)
         else:
-            needed = memory.needed(files, source.size_of(other.path), memory.used_by(other.pid))
+            needed = memory.needed(files, source.size_of(other.path), memory.used_by(other.pids[0]))
+        needed *= self._rules.workers_per_model
         left = memory.available()
         if needed <= left:
             return None

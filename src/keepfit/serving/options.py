@@ -53,6 +53,7 @@ class Options:
     monitoring_config_file: str = ""
 
     spare_worker: bool = True
+    workers_per_model: int = 1
     rest_api_ssl: bool = False
     api_keys_file: str = ""
     access_log_sample_rate: float = 0.0

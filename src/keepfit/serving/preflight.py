@@ -1,7 +1,7 @@
 """Checks, before anything listens, the files that flags name. Knows nothing of serving."""
 
 from keepfit.errors import ConfigError, KeepfitError
-from keepfit.serving import config_files, model_config
+from keepfit.serving import batching_config, config_files, model_config
 from keepfit.serving.options import Options
 from keepfit.serving.status import status_name
 
@@ -13,6 +13,7 @@ def check(options: Options) -> None:
             file = getattr(options, name)
             if file:
                 config_files.read(file, message_class)
+        batching_config.by_flags(options)
     except ConfigError as error:
         raise ConfigError(f"Failed to start server. Error: {error}") from error
     try:

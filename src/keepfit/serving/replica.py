@@ -5,13 +5,14 @@ Knows nothing of the version's state, of its other processes, or of requests.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Protocol
 
 from keepfit.dtypes import Array
 from keepfit.errors import KeepfitError, ModelLoadError, UnavailableError
 from keepfit.serving.batching import Batcher
 from keepfit.serving.tensors import Header
+from keepfit.serving.timing import now
 from keepfit.serving.worker_process import Worker, Workers
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,8 @@ RESTART_DELAYS_S = (0.0, 0.5, 1.0, 2.0)
 """Before each restart of a worker that died; dying once more than this in a row is a failure of the version."""
 STABLE_AFTER_S = 60.0
 """A worker that lived this long has not died in a row with the one before."""
+USEFUL_ANSWERS = 2
+"""Its load and a request: whose process answers before it dies is not given up, only restarted with a short delay."""
 WAIT_FOR_RESTART_S = 5.0
 """How long requests wait for a worker that is being restarted, if there is no other."""
 
@@ -30,6 +33,12 @@ class Owner(Protocol):
     @property
     def is_wanted(self) -> bool:
         """Whether a process that dies is to be replaced."""
+
+    def note_load(self, reply: Mapping[str, Array], seconds: float) -> None:
+        """Hear what a process that has loaded the version says of it, and how long that took."""
+
+    def note_failed_load(self) -> None:
+        """Hear that a process could not load the version again."""
 
     def give_up(self, error: KeepfitError) -> None:
         """Hear that it died too often."""
@@ -54,19 +63,21 @@ class Replica:
         """The process; None while there is none."""
         return self._worker.pid if self._worker is not None else None
 
-    async def start(self) -> dict[str, Array]:
-        """Start a process, load the version, take requests, and return what the load answered.
+    async def start(self) -> None:
+        """Start a process, load the version, and take requests.
 
         Raises ModelLoadError, or OSError if there is no process for it.
         """
+        started = now()
         worker = await self._workers.new()
         try:
             reply = await worker.call(self._header)
         except UnavailableError as error:
-            raise ModelLoadError(f"The process that loaded {self._name} died") from error
+            raise ModelLoadError(f"The process that loaded {self._header['path']} died") from error
         except BaseException:
             await worker.stop()
             raise
+        self._owner.note_load(reply, now() - started)
         self._worker = worker
         worker.on_lost = lambda: self._lost(worker)
         if worker.lost.done():
@@ -74,7 +85,6 @@ class Replica:
         else:
             self._batcher.add_worker(worker)
             asyncio.get_running_loop().call_later(STABLE_AFTER_S, self._note_stable, worker)
-        return reply
 
     async def stop(self) -> None:
         """End the process, and do not replace it."""
@@ -91,11 +101,13 @@ class Replica:
     def _lost(self, worker: Worker) -> None:
         logger.warning("The process of %s (pid %s) died", self._name, worker.pid)
         self._worker = None
+        if worker.answers >= USEFUL_ANSWERS:
+            self._deaths = min(self._deaths, 1)
         self._batcher.lose_worker(worker)
         if self._owner.is_wanted:
             self._restarting = asyncio.get_running_loop().create_task(self._restart())
         elif not self._batcher.has_worker:
-            self._batcher.refuse(UnavailableError(f"{self._name} is not served any more"))
+            self._batcher.refuse(UnavailableError(f"{self._name.capitalize()} is not served any more"))
 
     async def _restart(self) -> None:
         give_up_waiting = asyncio.get_running_loop().call_later(WAIT_FOR_RESTART_S, self._refuse_waiting)
@@ -116,7 +128,8 @@ class Replica:
         try:
             await self.start()
         except (KeepfitError, OSError) as error:
-            logger.warning("%s could not be loaded again: %s", self._name, error)
+            self._owner.note_failed_load()
+            logger.warning("A process could not load %s again: %s", self._name, error)
 
     def _refuse_waiting(self) -> None:
         if not self._batcher.has_worker:

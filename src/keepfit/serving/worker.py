@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,8 @@ from keepfit.serving import tflite, warmup
 from keepfit.serving.load_request import LoadRequest
 from keepfit.serving.tensors import PREFIX, Header, allocate, decode, encode
 from keepfit.signatures import Signature
+
+LOADING_NICENESS = 10
 
 
 class Model(Protocol):
@@ -63,7 +66,7 @@ def _answer_all(connection: socket.socket) -> None:
         started = time.perf_counter()
         try:
             if header["op"] == "load":
-                model = _load(header)
+                model = _load_gently(header)
                 reply = {"signatures": np.frombuffer(_signature_map(model), dtype=np.uint8)}
             elif model is None:
                 raise InferenceError("the worker has no model")
@@ -91,6 +94,19 @@ def _refuse(connection: socket.socket, header: Header, error: KeepfitError) -> N
     details = {"status": error.status} if isinstance(error, InferenceError | ModelLoadError) else {}
     reply = {"op": header["op"], "error": type(error).__name__, "message": str(error), "details": details}
     _send(connection, reply, {})
+
+
+def _load_gently(header: Header) -> Model:
+    """Load in a thread of low priority, so that the versions that answer meanwhile go first."""
+    savedmodel.start_threads(bytes.fromhex(LoadRequest.of(header).session_config))
+    with ThreadPoolExecutor(1, initializer=_step_back) as background:
+        return background.submit(_load, header).result()
+
+
+def _step_back() -> None:
+    # A thread's own niceness: taking back that of the process would need a privilege.
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICENESS)
 
 
 def _load(header: Header) -> Model:
