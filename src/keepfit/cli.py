@@ -302,9 +302,9 @@ def _project(config: Path | None) -> "Project":
 
 
 def _console() -> "Console":
-    from rich.console import Console
+    from keepfit.console import PatientConsole
 
-    return Console()
+    return PatientConsole()
 
 
 def _account(found: "Account") -> "Account":

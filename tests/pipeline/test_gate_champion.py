@@ -112,9 +112,10 @@ def test_what_passes_still_passes_with_a_wider_margin(gained, lost, margin):
         (None, "inconclusive", False, "PROMOTE"),
     ],
 )
-def test_champion_that_cannot_be_compared(champion, unusable, new_schema, decision):
+@pytest.mark.parametrize("test", ["non_inferiority", "off"])
+def test_champion_that_cannot_be_compared(champion, unusable, new_schema, decision, test):
     evidence = Evidence(classified(1960, 2000), champion, new_schema=new_schema)
-    assert decide(evidence, gate(champion={"unusable": unusable})).decision == decision
+    assert decide(evidence, gate(champion={"unusable": unusable, "test": test})).decision == decision
 
 
 def test_champion_that_saw_the_rows_never_rejects_and_a_pass_stands():

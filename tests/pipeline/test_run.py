@@ -234,6 +234,47 @@ def test_interrupted_run_is_recorded_and_cleaned_up(user_project, number):
     assert user_project.decisions()[-1]["verdict"] == "interrupted"
 
 
+def test_run_goes_on_when_nobody_reads_its_lines(user_project):
+    with user_project.start("retrain", stdout=-1, stderr=-1) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=120) == exits.OK
+    assert [event.kind for event in events(user_project)] == ["started", "promoted"]
+
+
+@pytest.fixture
+def slow_listener():
+    """Takes notifications, and answers none until it is told to."""
+    asked, answer = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.set()
+            answer.wait(60)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"json://127.0.0.1:{server.server_port}", asked
+        answer.set()
+        server.shutdown()
+        thread.join()
+
+
+def test_run_that_is_interrupted_after_its_end_keeps_its_one_ending(user_project, slow_listener):
+    url, asked = slow_listener
+    user_project.configure(notifications={"urls": [url]})
+    with user_project.start("retrain", stdout=-1, stderr=-1) as process:
+        assert asked.wait(120)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert user_project.visible() == [1]
+    assert [event.kind for event in events(user_project)] == ["started", "promoted"]
+
+
 def _wait_for(condition, timeout_s=60):
     deadline = time.monotonic() + timeout_s
     while not condition():

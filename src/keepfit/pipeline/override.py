@@ -45,7 +45,9 @@ def override(
             staged = _copy(run, kept)
             _qualify(run, staged)
             run.ledger.require_writable()
-            presence = look(project.serving_url, project.config.model_name, run.versions.current())
+            presence = look(
+                project.serving_url, project.config.model_name, run.versions.current(), project.serving_api_key
+            )
             version = _publish(run, staged, metrics, reason)
         finally:
             run.versions.clean_staging()

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from rich.console import Console
 
 from keepfit.errors import DataError, KeepfitError
-from keepfit.ledger import Kind, Ledger, LedgerPlace, mend, open_ledger
+from keepfit.ledger import ENDINGS, Kind, Ledger, LedgerPlace, mend, open_ledger
+from keepfit.pipeline import artifacts
 from keepfit.pipeline.journal import Journal
 from keepfit.pipeline.lock import only_run
 from keepfit.pipeline.notify import Notifier
@@ -30,7 +31,7 @@ TRIGGERS: dict[str, Trigger] = {"manual": "manual", "schedule": "schedule", "fir
 
 @dataclass(frozen=True)
 class Run:
-    """What the stages of one run share."""
+    """What the stages of one run share. `endings` is how it ended: one at most."""
 
     id: str
     trigger: Trigger
@@ -42,6 +43,7 @@ class Run:
     qualifier: Qualifier
     clock: Callable[[], float] = time.monotonic
     durations_s: dict[str, float] = field(default_factory=dict)
+    endings: list[Kind] = field(default_factory=list)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -62,6 +64,8 @@ class Run:
 
         Trouble with the record is told and changes nothing.
         """
+        if kind in ENDINGS:
+            self.endings.append(kind)
         if trouble := self.ledger.record(kind, reason, run=self.id, version=version, details=details):
             self.journal.warn(trouble)
         self.announce(self.id, kind, told or reason, version)
@@ -119,14 +123,24 @@ def ending_recorded(run: Run) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        run.end("invalid_data", str(error))
+        _end_early(run, "invalid_data", error)
         raise
     except KeepfitError as error:
-        run.end("failed", str(error))
+        _end_early(run, "failed", error)
         raise
     except BaseException as error:  # Ctrl-C, or a defect of ours: recorded, and passed on
-        kind: Kind = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
-        run.end(kind, str(error) or type(error).__name__)
+        _end_early(run, "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed", error)
         raise
     finally:
         run.versions.clean_staging()
+
+
+def _end_early(run: Run, kind: Kind, error: BaseException) -> None:
+    """Record the ending, unless the run has one, or a version that is visible, whose promotion the next run records."""
+    if not run.endings and not _has_published(run):
+        run.end(kind, str(error) or type(error).__name__)
+
+
+def _has_published(run: Run) -> bool:
+    current = run.versions.current()
+    return current is not None and artifacts.read_metrics(run.versions.path(current)).get("run") == run.id

@@ -18,12 +18,17 @@ _SCORE = "Tango's score interval, held to its level"
 
 
 def against_champion(evidence: Evidence, rules: GateConfig) -> list[RuleResult]:
-    """The comparison with the served version; none if nothing is served, or if the config does not ask for it."""
+    """The comparison with the served version; none if nothing is served, or if the config does not ask for it.
+
+    One that cannot be compared with is told even then: margins of metrics, slices and behaviour are held against it.
+    """
     champion, config = evidence.champion, rules.champion
-    if champion is None or config.test == "off":
+    if champion is None:
         return []
     if champion.comparison is None:
         return [_not_compared(champion, config, new_schema=evidence.new_schema)]
+    if config.test == "off":
+        return []
     if evidence.candidate.correct is None:
         result = _regression(evidence.candidate.rows, champion.version, champion.comparison, rules)
     else:
