@@ -21,7 +21,7 @@ from machine import describe
 from serving.environments import require_programs
 from serving.load import Bodies, h2load, wrk
 from serving.models import PROGRAMS, copy_version, make
-from serving.processes import Server, keepfit
+from serving.processes import Server, keepfit, stop_servers_on_sigterm
 from serving.swaps import await_only
 from serving.throughput import PREDICT
 
@@ -40,6 +40,7 @@ class Stretch:
 
 def main() -> int:
     arguments = _parser().parse_args()
+    stop_servers_on_sigterm()
     require_programs()
     with tempfile.TemporaryDirectory(prefix="keepfit-soak-") as name:
         folder = Path(name)

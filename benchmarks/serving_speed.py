@@ -19,6 +19,7 @@ from machine import describe
 from serving.bench import Bench, Figure
 from serving.environments import environment, require_programs
 from serving.load import Bodies
+from serving.processes import stop_servers_on_sigterm
 from serving.table import PEERS, ROWS, Row
 
 
@@ -28,6 +29,7 @@ def main() -> int:
     chosen = arguments.only.split(",") if arguments.only else [*ROWS, *(PEERS if arguments.peers else ())]
     if unknown := [key for key in chosen if key not in known]:
         sys.exit(f"there is no row {unknown[0]!r}; there are: {', '.join(known)}")
+    stop_servers_on_sigterm()
     require_programs()
     environment("control")
     started = time.monotonic()

@@ -89,6 +89,11 @@ def peer(name: str) -> Iterator[Server]:
         yield Server(process, port)
 
 
+def stop_servers_on_sigterm() -> None:
+    """Let SIGTERM (a time limit's, for example) end this process by way of its clean-ups, which stop the servers."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
