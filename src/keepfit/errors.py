@@ -22,6 +22,7 @@ KeepfitError
     ├── ModelNotFoundError       no such model, version or label
     ├── ReloadError              models of a new configuration did not become available
     ├── UnavailableError         not now: nothing loaded yet, queue full, worker died
+    │   └── DeadlyRequestError       the model's process died each time that it ran the request
     ├── TimedOutError            not answered within its deadline
     ├── UnimplementedError       a call that this server does not have
     └── InferenceError           the model itself failed while it ran
@@ -118,6 +119,10 @@ class ReloadError(ServingError):
 
 class UnavailableError(ServingError):
     """Not now: nothing is loaded yet, the queue is full, or the worker died."""
+
+
+class DeadlyRequestError(UnavailableError):
+    """The model's process died each time that it ran the request: who asks again would kill it again."""
 
 
 class TimedOutError(ServingError):

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from keepfit.errors import InferenceError, InvalidRequestError, TimedOutError, UnavailableError
+from keepfit.errors import DeadlyRequestError, InferenceError, InvalidRequestError, TimedOutError, UnavailableError
 from keepfit.serving import batching
 from keepfit.serving.batching import Batcher
 from keepfit.serving.batching_config import Batching
@@ -205,20 +205,24 @@ def test_requests_of_a_worker_that_died_are_run_by_the_next():
     run(scenario)
 
 
-def test_request_that_kills_twice_is_given_up_and_the_one_behind_it_is_not():
+def test_request_that_kills_twice_is_given_up_and_those_behind_it_are_answered_between():
     async def scenario(bench):
         killer = bench.ask(1)
         await settle()
-        innocent = bench.ask(2)
+        innocents = [bench.ask(2), bench.ask(3)]
         await settle()
-        for _ in range(2):
-            lose(bench)
-            await settle()
-            bench.batcher.add_worker(bench.worker)
-        assert isinstance(killer.exception(), UnavailableError)
+        assert not bench.batcher.has_answered
+        lose(bench)
+        await settle()
+        bench.batcher.add_worker(bench.worker)
         bench.worker.answer()
         await settle()
-        assert values(innocent) == [4.0]
+        assert [values(task) for task in innocents] == [[4.0], [6.0]]
+        lose(bench)
+        await settle()
+        assert isinstance(killer.exception(), DeadlyRequestError)
+        assert bench.batcher.has_answered
+        assert bench.batcher.idle.is_set()
 
     run(scenario)
 

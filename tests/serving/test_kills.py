@@ -5,8 +5,90 @@ KILLS=100 python -m pytest -s tests/serving/test_kills.py is the long form; it p
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import grpc
+import httpx
+import pytest
+from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from .kills import kill_at_random
+
+ONE = tensor_shape_pb2.TensorShapeProto(dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)])
+FRAGILE_PROGRAM = '''
+import sys
+import tensorflow as tf
+
+class Fragile(tf.Module):
+    """y = 2 x; a negative x aborts the process, as a defect of native code does."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def double(self, x):
+        def deadly():
+            with tf.control_dependencies([tf.raw_ops.Abort(error_msg="a defect")]):
+                return tf.constant(0.0)
+
+        with tf.control_dependencies([tf.cond(tf.reduce_any(x < 0), deadly, lambda: tf.constant(0.0))]):
+            return {"y": 2 * x}
+
+module = Fragile()
+tf.saved_model.save(module, sys.argv[1], signatures=module.double)
+'''
+
+
+@pytest.fixture(scope="module")
+def server(serve, tmp_path_factory):
+    """A server with a model that a request can kill."""
+    models = tmp_path_factory.mktemp("fragile") / "models"
+    subprocess.run([sys.executable, "-c", FRAGILE_PROGRAM, str(models / "1")], check=True, capture_output=True)
+    return serve(models)
+
+
+def ask(server, x):
+    return httpx.post(f"{server.url}/v1/models/m:predict", json={"instances": [x]}, timeout=60)
+
+
+def test_deadly_requests_are_told_not_to_come_again_and_never_end_a_version(server):
+    assert ask(server, 1.0).json() == {"predictions": [2.0]}
+    for _ in range(4):
+        answer = ask(server, -1.0)
+        assert answer.status_code == 503
+        assert "process died each time" in answer.json()["error"]
+        assert "retry-after" not in answer.headers
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "m"
+    request.inputs["x"].CopyFrom(tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[-1.0], tensor_shape=ONE))
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel, pytest.raises(grpc.RpcError) as raised:
+        prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=60)
+    assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert ("grpc-retry-pushback-ms", "-1") in raised.value.trailing_metadata()
+    assert server.states() == {1: "AVAILABLE"}
+    assert ask(server, 3.0).json() == {"predictions": [6.0]}
+
+
+def test_requests_beside_deadly_ones_are_answered(server):
+    assert ask(server, 1.0).status_code == 200
+    deadly = [threading.Thread(target=ask, args=(server, -1.0)) for _ in range(4)]
+    for thread in deadly:
+        thread.start()
+    answers = []
+    while any(thread.is_alive() for thread in deadly):
+        answers.append(ask(server, 1.0))
+    assert {answer.status_code for answer in answers} == {200}
+    assert server.states() == {1: "AVAILABLE"}
+
+
+def test_version_killed_again_and_again_while_nobody_asks_comes_back(server):
+    assert ask(server, 1.0).status_code == 200
+    for _ in range(6):
+        server.wait_for(lambda: len(server.worker_pids()) == 1)
+        os.kill(server.worker_pids()[0], signal.SIGKILL)
+    assert ask(server, 1.0).status_code == 200
+    assert server.states() == {1: "AVAILABLE"}
 
 
 def test_killed_workers_fail_at_most_what_they_were_running(serve, prepared, models):

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from keepfit.dtypes import Array
 from keepfit.errors import (
+    DeadlyRequestError,
     InferenceError,
     InvalidRequestError,
     KeepfitError,
@@ -29,7 +30,8 @@ from keepfit.signatures import Signature, first_name
 MAX_QUEUED = 4096
 MAX_QUEUED_BYTES = 512 * 2**20
 MAX_ATTEMPTS = 2
-"""How often a request may be at the head of a worker that dies: it is tried once more, then it may be the culprit."""
+"""How often a request may be at the head of a worker that dies: it is tried once more, then it is the culprit."""
+_DEADLY = "The model's process died each time that it ran the request; it is not run again"
 
 
 class Runner(Protocol):
@@ -63,6 +65,8 @@ class Batcher:
         self._batchable: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._returned = 0
         """How many at the queue's head have come back from a worker that died, in their order."""
+        self.has_answered = False
+        """Whether a worker has ever answered a request."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -246,8 +250,11 @@ class Batcher:
                 pending.timing.note_answered(answered, run_s)
         lane.flying.remove(batch)
         if isinstance(reply, UnavailableError):
-            self._retry(batch, was_running=batch is lane.running_at_death, error=reply)
-        elif isinstance(reply, KeepfitError):
+            self._retry(batch, was_running=batch is lane.running_at_death)
+            self._dispatch()
+            return
+        self.has_answered = True
+        if isinstance(reply, KeepfitError):
             self._fail(batch, padding, reply)
         elif len(batch) == 1 and not padding:
             self._finish(batch[0], reply)
@@ -255,14 +262,21 @@ class Batcher:
             self._split(batch, padding, reply)
         self._dispatch()
 
-    def _retry(self, batch: list[Pending], *, was_running: bool, error: KeepfitError) -> None:
-        """The worker died: predictions change nothing, so they can be repeated, but alone, to find the culprit."""
+    def _retry(self, batch: list[Pending], *, was_running: bool) -> None:
+        """The worker died: predictions change nothing, so they can be repeated.
+
+        Those that it ran are suspect: they are run alone, to find the culprit, and after all others, to spare them.
+        """
         for pending in batch:
             pending.attempts += was_running
-            pending.key = None
+            pending.key = None if was_running else pending.key
             if pending.attempts >= MAX_ATTEMPTS:
-                self._finish(pending, error)
-            elif not pending.answer.done():
+                self._finish(pending, DeadlyRequestError(_DEADLY))
+            elif pending.answer.done():
+                continue
+            elif was_running:
+                self._queue.append(pending)
+            else:
                 self._queue.insert(self._returned, pending)
                 self._returned += 1
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from keepfit import protos
-from keepfit.errors import InvalidRequestError, ServingError, UnimplementedError
+from keepfit.errors import DeadlyRequestError, InvalidRequestError, ServingError, UnimplementedError
 from keepfit.serving import compression
 from keepfit.serving.status import NUMBERS, status_name
 
@@ -34,6 +34,8 @@ class Reply:
     body: bytes
     status: int = 0
     message: str = ""
+    may_retry: bool = True
+    """If not, clients are told so as gRPC's proposal A6 has it."""
 
     @property
     def trailers(self) -> list[tuple[bytes, bytes]]:
@@ -41,6 +43,8 @@ class Reply:
         trailers = [(b"grpc-status", str(self.status).encode())]
         if self.message:
             trailers.append((b"grpc-message", quote(self.message, safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}").encode()))
+        if not self.may_retry:
+            trailers.append((b"grpc-retry-pushback-ms", b"-1"))
         return trailers
 
 
@@ -53,7 +57,8 @@ def reply(message: Message) -> Reply:
 def error_reply(error: ServingError) -> Reply:
     """Return an error as a reply without a message."""
     text = str(error)
-    return Reply(b"", NUMBERS[status_name(error)], text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...TRUNCATED")
+    shown = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...TRUNCATED"
+    return Reply(b"", NUMBERS[status_name(error)], shown, may_retry=not isinstance(error, DeadlyRequestError))
 
 
 async def decode(message_class: Message, headers: Mapping[bytes, bytes], body: bytes, limit: int) -> Message:

@@ -281,9 +281,16 @@ class Manager:
         if servable.state is State.AVAILABLE:
             self._failures.succeeded(servable.version)
         elif servable.state is State.END and servable.error is not None:
-            self._failures.note(servable.version, may_retry=not servable.was_available)
+            self._failures.note(
+                servable.version, may_retry=not (servable.was_available and self._has_another(servable))
+            )
         if servable.state in (State.AVAILABLE, State.END):
             asyncio.get_running_loop().call_soon(self._reconcile)
+
+    def _has_another(self, servable: Servable) -> bool:
+        """Tell whether another version takes the place of one that has failed."""
+        others = self._on_disk.keys() - self._failures.versions - {servable.version}
+        return bool(self.config.policy.choose(others))
 
     def _note_settled(self) -> None:
         if all(servable.state not in (State.START, State.LOADING) for servable in self._servables.values()):

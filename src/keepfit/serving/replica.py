@@ -18,11 +18,15 @@ from keepfit.serving.worker_process import Worker, Workers
 logger = logging.getLogger(__name__)
 
 RESTART_DELAYS_S = (0.0, 0.5, 1.0, 2.0)
-"""Before each restart of a worker that died; dying once more than this in a row is a failure of the version."""
+"""Before each restart of a worker that died.
+
+Dying, or failing to load, once more than this in a row is a failure of the version. But if it has ever answered a
+request, deaths alone are not: they come from outside or from some requests, and must not take it out of service.
+"""
 STABLE_AFTER_S = 60.0
 """A worker that lived this long has not died in a row with the one before."""
 USEFUL_ANSWERS = 2
-"""Its load and a request: whose process answers before it dies is not given up, only restarted with a short delay."""
+"""Its load and a request: a process that answers before it dies is restarted with a short delay."""
 WAIT_FOR_RESTART_S = 5.0
 """How long requests wait for a worker that is being restarted, if there is no other."""
 
@@ -55,6 +59,9 @@ class Replica:
         self._owner = owner
         self._worker: Worker | None = None
         self._deaths = 0
+        """In a row, with the loads that failed after them."""
+        self._failed_loads = 0
+        """In a row."""
         self._restarting: asyncio.Task[None] | None = None
         self.restarts = 0
 
@@ -78,6 +85,7 @@ class Replica:
             await worker.stop()
             raise
         self._owner.note_load(reply, now() - started)
+        self._failed_loads = 0
         self._worker = worker
         worker.on_lost = lambda: self._lost(worker)
         if worker.lost.done():
@@ -113,10 +121,11 @@ class Replica:
         give_up_waiting = asyncio.get_running_loop().call_later(WAIT_FOR_RESTART_S, self._refuse_waiting)
         try:
             while self._worker is None:
-                if self._deaths >= len(RESTART_DELAYS_S):
+                blamed = self._failed_loads if self._batcher.has_answered else self._deaths
+                if blamed >= len(RESTART_DELAYS_S):
                     self._owner.give_up(ModelLoadError(f"Its process died {self._deaths + 1} times in a row"))
                     return
-                delay = RESTART_DELAYS_S[self._deaths]
+                delay = RESTART_DELAYS_S[min(self._deaths, len(RESTART_DELAYS_S) - 1)]
                 self._deaths += 1
                 self.restarts += 1
                 await asyncio.sleep(delay)
@@ -128,6 +137,7 @@ class Replica:
         try:
             await self.start()
         except (KeepfitError, OSError) as error:
+            self._failed_loads += 1
             self._owner.note_failed_load()
             logger.warning("A process could not load %s again: %s", self._name, error)
 

@@ -15,7 +15,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from keepfit.dtypes import Array
-from keepfit.errors import InvalidRequestError, ModelNotFoundError, ServingError, TooLargeError, UnavailableError
+from keepfit.errors import (
+    DeadlyRequestError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    ServingError,
+    TooLargeError,
+    UnavailableError,
+)
 from keepfit.serving import json_document, json_examples, json_predict, timing
 from keepfit.serving.classification import classify
 from keepfit.serving.inference import DEFAULT_SIGNATURE, check_method, predict
@@ -199,7 +206,8 @@ _OWN = {
 def error_response(error: ServingError) -> Response:
     """Return an error as TensorFlow Serving does: {"error": text}."""
     status = _TOO_LARGE if isinstance(error, TooLargeError) else STATUS_CODES[status_name(error)]
-    return Response(status, _error_body(str(error)), headers=_ERROR_HEADERS.get(status, {}))
+    headers = {} if isinstance(error, DeadlyRequestError) else _ERROR_HEADERS.get(status, {})
+    return Response(status, _error_body(str(error)), headers=headers)
 
 
 def _error_body(message: str) -> bytes:
