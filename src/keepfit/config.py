@@ -283,7 +283,7 @@ class RetentionConfig(Section):
 
 def _without_a_literal_password(url: str | None) -> str | None:
     """Raise ValueError if a secret stands in the URL where ${NAME} should."""
-    if url and re.search(r"//[^/@]*:(?!\$\{\w+\}@)[^/@]*@|[?&](?:password|token)=(?!\$\{)", url):
+    if url and re.search(r"//[^/@]*:(?!\$\{\w+\}@).*@|[?&](?:password|token)=(?!\$\{)", url):
         raise ValueError("a password stands in it: write ${NAME} in its place, and set the environment variable NAME")
     return url
 

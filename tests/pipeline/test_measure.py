@@ -14,6 +14,9 @@ from keepfit.data.identity import identify, shared
 from keepfit.data.schema import Target
 from keepfit.errors import ConfigError
 from keepfit.ledger import Event
+from keepfit.pipeline.evaluate import evaluate
+from keepfit.pipeline.gate import Evidence, decide
+from keepfit.pipeline.gate.evidence import Champion
 from keepfit.pipeline.looks import holdout_use
 from keepfit.pipeline.measure import Answers, measure
 from keepfit.pipeline.slices import Slice, find_slices
@@ -67,6 +70,19 @@ def test_undefined_metric_goes_to_the_gate_with_its_problem():
     found = measure(Answers(BINARY, np.zeros(50, np.int32), np.full((50, 1), 0.1), None), [], rules, 1)
     assert found.metrics[0].candidate is None
     assert found.metrics[0].problem == "auc is undefined where no row is of class 'yes'"
+
+
+def test_metric_of_few_rows_proves_nothing_though_no_row_is_wrong():
+    metrics = {"recall": {"min": 0.95, "margin": 0.01}, "auc": {"min": 0.95, "margin": 0.01}}
+    rules = GateConfig.model_validate({"strict": True, "metrics": metrics})
+    for positives, outcomes in ((20, ["inconclusive"] * 4), (1000, ["pass"] * 4)):
+        truth = np.repeat(np.array([1, 0], np.int32), [positives, 2000])
+        predictions = truth[:, None] * 0.8 + 0.1
+        answers = Answers(BINARY, truth, predictions, predictions)
+        found = measure(answers, [], rules, 1)
+        candidate = evaluate(BINARY, truth, predictions)
+        verdict = decide(Evidence(candidate, Champion(1, found.comparison), found.metrics), rules)
+        assert [result.outcome for result in verdict.rules if result.rule.startswith("metric")] == outcomes
 
 
 FRAME = pl.DataFrame(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as sk
 
 from keepfit.data.schema import Target
@@ -120,3 +121,25 @@ def test_undefined_metric_says_why(name, target, truth, predictions, problem):
 
 def test_every_metric_of_the_config_has_a_direction():
     assert set(LARGER_IS_BETTER) == {name for _, _, name in CASES}
+
+
+@pytest.mark.parametrize(("name", "right", "counted"), [("recall", 6, 8), ("precision", 6, 7), ("f1", 6, 9)], ids=str)
+def test_share_of_few_rows_has_its_exact_interval(name, right, counted):
+    truth = np.array([1] * 8 + [0] * 12)
+    predictions = np.array([0.9] * 6 + [0.1] * 2 + [0.9] + [0.1] * 11)[:, None]
+    share = stats.binomtest(right, counted).proportion_ci(0.9, "exact")
+    expected = [2 * end / (1 + end) if name == "f1" else end for end in (share.low, share.high)]
+    assert measure(name, BINARY, truth, predictions, 0.5).exact(0.05) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["auc", "f1", "precision", "recall"])
+@pytest.mark.parametrize("target", [BINARY, THREE])
+def test_few_rows_without_a_mistake_prove_little(name, target):
+    truth = np.array([0] * 50 + [1] * 20 + [2 if target is THREE else 1] * 30, np.int32)
+    predictions = np.eye(3)[truth] if target is THREE else truth[:, None].astype(np.float64)
+    found = measure(name, target, truth, predictions, 0.5)
+    assert found.value == 1
+    low, high = found.exact(0.05)
+    fewest = 20 if target is THREE else 50
+    assert low == pytest.approx({"f1": 2 / (1 + 0.05 ** (-1 / fewest))}.get(name, 0.05 ** (1 / fewest)))
+    assert high == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
+from scipy.special import ndtri, stdtr
 
 from keepfit.config import GateConfig
 from keepfit.data.schema import Target
@@ -14,7 +14,7 @@ from keepfit.pipeline.bootstrap import Bootstrap
 from keepfit.pipeline.evaluate import evaluate, predicted_classes
 from keepfit.pipeline.gate.evidence import Comparison, Estimate, MetricEvidence, SliceEvidence
 from keepfit.pipeline.slices import Slice
-from keepfit.pipeline.statistics import share_is_below, shown_worse
+from keepfit.pipeline.statistics import paired_interval, share_is_below, shown_worse
 
 Array = NDArray[Any]
 
@@ -113,6 +113,9 @@ def _metrics(answers: Answers, bootstrap: Bootstrap, rules: GateConfig) -> list[
 
 
 def _estimate(bootstrap: Bootstrap, measured: Any, tail: float) -> Estimate | None:
+    if measured.exact is not None:
+        low, high = measured.exact(tail)
+        return Estimate(measured.value, low, high, "Clopper–Pearson")
     interval = bootstrap.interval(measured.parts, measured.combine, tail)
     return None if interval is None else Estimate(measured.value, *interval)
 
@@ -125,7 +128,13 @@ def _difference(bootstrap: Bootstrap, mine: Any, its: Any, tail: float) -> Estim
         return found
 
     interval = bootstrap.interval(np.hstack([mine.parts, its.parts]), difference, tail)
-    return None if interval is None else Estimate(mine.value - its.value, *interval)
+    if interval is None:
+        return None
+    if interval[0] == interval[1] and mine.counted and its.counted:
+        # no row made a difference, so that resampling shows none: that says as much as the rows are many
+        rows, critical = min(mine.counted, its.counted), float(ndtri(1 - tail))
+        return Estimate(mine.value - its.value, *paired_interval(0, 0, rows, critical), "Tango's score interval")
+    return Estimate(mine.value - its.value, *interval)
 
 
 def _slices_of_classes(answers: Answers, slices: Sequence[Slice]) -> tuple[SliceEvidence, ...]:

@@ -15,6 +15,7 @@ from keepfit.config import MetricName
 from keepfit.data.schema import Target
 from keepfit.pipeline.bootstrap import Combine
 from keepfit.pipeline.evaluate import LEAST_LIKELIHOOD, predicted_classes
+from keepfit.pipeline.statistics import clopper_pearson
 
 Array = NDArray[Any]
 
@@ -40,13 +41,16 @@ class Measured:
     """A metric's value, None where it is undefined, which `problem` explains.
 
     `combine` makes it, but for the terms of second order of auc and of the macro averages, of the means of `parts`
-    (rows, parts).
+    (rows, parts). `exact` gives its interval, from the chance at each end, where resampling would be too sure: of a
+    share of few rows, and where nothing went wrong. `counted` rows are what it rests on then.
     """
 
     value: float | None
     parts: Array
     combine: Combine
     problem: str = ""
+    exact: Callable[[float], tuple[float, float]] | None = None
+    counted: int | None = None
 
 
 def measure(name: MetricName, target: Target, truth: Array, predictions: Array, threshold: float) -> Measured:
@@ -90,7 +94,20 @@ def _counted(name: MetricName, truth: Array, called: Array) -> Measured:
         what = "predicted to be" if name == "precision" else "truly"
         return _undefined(len(truth), f"{name} is undefined where no row is {what} of the second class")
     score: Callable[..., float] = getattr(sklearn_metrics, f"{name}_score")
-    return Measured(float(score(truth, called)), parts, _COUNTED[name])
+    counting = {"precision": called, "recall": truth, "f1": called | truth}[name]
+    counted = int(np.count_nonzero(counting))
+    exact = _exact_share(name, int(np.count_nonzero(truth & called)), counted)
+    return Measured(float(score(truth, called)), parts, _COUNTED[name], exact=exact, counted=counted)
+
+
+def _exact_share(name: MetricName, right: int, counted: int) -> Callable[[float], tuple[float, float]]:
+    """Clopper–Pearson of the share of the counted rows that are right; F1 is 2 s / (1 + s) of it."""
+
+    def exact(tail: float) -> tuple[float, float]:
+        low, high = clopper_pearson(right, counted, 1 - 2 * tail)
+        return (2 * low / (1 + low), 2 * high / (1 + high)) if name == "f1" else (low, high)
+
+    return exact
 
 
 _COUNTED: dict[str, Combine] = {
@@ -117,22 +134,23 @@ def _macro_counted(name: MetricName, classes: int, truth: Array, called: Array) 
         "recall": hit - (weight * each)[truth],
         "f1": hit - ((weight * each)[called] + (weight * each)[truth]) / 2,
     }[name]
-    return _linear(value, influence)
+    fewest = np.bincount(truth, minlength=classes)
+    return _linear(name, value, influence, int(fewest[fewest > 0].min()))
 
 
 def _auc(target: Target, truth: Array, predictions: Array) -> Measured:
-    present = np.unique(truth)
+    present, rows_of = np.unique(truth, return_counts=True)
     if len(present) < len(target.classes):
         absent = sorted(set(range(len(target.classes))) - {int(index) for index in present})
         return _undefined(len(truth), f"auc is undefined where no row is of class {target.classes[absent[0]]!r}")
     if target.task == "binary":
         value = float(sklearn_metrics.roc_auc_score(truth, predictions[:, 0]))
-        return _linear(value, _placements(truth == 1, predictions[:, 0]))
+        return _linear("auc", value, _placements(truth == 1, predictions[:, 0]), int(rows_of.min()))
     sums = predictions.sum(axis=1, keepdims=True)
     shares = predictions / np.where(sums > 0, sums, 1)
     each = [_placements(truth == index, shares[:, index]) for index in present]
     areas = [float(sklearn_metrics.roc_auc_score(truth == index, shares[:, index])) for index in present]
-    return _linear(float(np.mean(areas)), np.mean(each, axis=0))
+    return _linear("auc", float(np.mean(areas)), np.mean(each, axis=0), int(rows_of.min()))
 
 
 def _placements(positive: Array, scores: Array) -> Array:
@@ -190,9 +208,14 @@ def _chances(target: Target, predictions: Array) -> Array:
     return np.column_stack([1 - predictions[:, 0], predictions[:, 0]]) if target.task == "binary" else predictions
 
 
-def _linear(value: float, influence: Array) -> Measured:
-    """A value that moves with the mean of its rows' influence, which is 0 on the rows as they are."""
-    return Measured(value, influence[:, None], lambda means: value + means[..., 0])
+def _linear(name: MetricName, value: float, influence: Array, fewest: int) -> Measured:
+    """A value that moves with the mean of its rows' influence, which is 0 on the rows as they are.
+
+    `fewest` rows has the smallest class. If the value is 1, each of them was right, or above a row of its own of
+    another class: were a class worse than some value, that would have had at most the chance of value ** fewest.
+    """
+    exact = _exact_share(name, fewest, fewest) if value == 1 else None
+    return Measured(value, influence[:, None], lambda means: value + means[..., 0], exact=exact, counted=fewest)
 
 
 def _undefined(rows: int, problem: str) -> Measured:

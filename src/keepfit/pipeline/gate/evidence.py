@@ -7,11 +7,12 @@ from keepfit.pipeline.evaluate import Evaluation
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value and where the true one lies, at the gate's confidence at each end."""
+    """A measured value and where the true one lies, at the gate's confidence at each end, by which method."""
 
     value: float
     low: float
     high: float
+    method: str = "bootstrap, BCa"
 
 
 @dataclass(frozen=True)

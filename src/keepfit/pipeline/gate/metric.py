@@ -5,7 +5,6 @@ from keepfit.pipeline.gate.evidence import Estimate, Evidence, MetricEvidence
 from keepfit.pipeline.gate.verdict import Bound, Direction, Interval, Outcome, RuleResult
 from keepfit.pipeline.gate.wording import number, signed
 
-_BOOTSTRAP = "bootstrap, BCa"
 _LARGER_IS_BETTER = ("auc", "f1", "precision", "recall", "r2")
 
 
@@ -99,7 +98,7 @@ def _keeps(value: float, bound: float, direction: Direction) -> bool:
 
 
 def _interval(estimate: Estimate, rules: GateConfig) -> Interval:
-    return Interval(estimate.low, estimate.high, round(2 * rules.confidence - 1, 9), _BOOTSTRAP)
+    return Interval(estimate.low, estimate.high, round(2 * rules.confidence - 1, 9), estimate.method)
 
 
 def _rows_needed(estimate: Estimate, bound: float, rows: int) -> int | None:
