@@ -89,6 +89,12 @@ def free_port():
     return _free_port()
 
 
+@pytest.fixture(scope="session")
+def user_projects():
+    """Make a project in an empty folder; for fixtures that several tests share."""
+    return lambda folder: UserProject(folder, _free_port()).configure()
+
+
 @pytest.fixture
 def user_project(tmp_path):
     """A project that was never trained, with the small config."""

@@ -52,6 +52,7 @@ def test_every_exit_code_is_documented_and_none_else() -> None:
         exits.USAGE,
         exits.REJECTED,
         exits.INCONCLUSIVE,
+        exits.DIFFERENT,
         exits.INTERRUPTED,
     }
 

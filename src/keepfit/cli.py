@@ -307,6 +307,28 @@ def _console() -> "Console":
     return PatientConsole()
 
 
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(metavar="RUN_OR_VERSION", help="A version, or (the beginning of) a run's id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    config: _Config = None,
+) -> None:
+    """Train a recorded version again in a fresh process, and say whether every bit is the same; publish nothing."""
+    from keepfit import lookup
+    from keepfit.reproduce import reproduce
+    from keepfit.tables.reproduce import reproduction_tables
+
+    project = _project(config)
+    entry = lookup.find(_account(lookup.read(project)), name)
+    found = reproduce(project, entry)
+    if as_json:
+        _print_json({"name": entry.name, **found.to_dict()})
+    else:
+        _print_parts(reproduction_tables(found, entry.name))
+    if found.outcome != "identical":
+        sys.exit(exits.DIFFERENT)
+
+
 def _account(found: "Account") -> "Account":
     for note in found.notes:
         typer.echo(f"keepfit: note: {note}", err=True)

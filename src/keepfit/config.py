@@ -147,6 +147,12 @@ class TrainConfig(Section):
         lt=2**31,
         description="Of weights, shuffling and synthetic data; null draws a fresh one and records it.",
     )
+    tensorboard_dir: str | None = Field(
+        None,
+        min_length=1,
+        description="Where each training writes TensorBoard logs, one folder a run; null: nowhere. "
+        "Needs the extra tensorboard.",
+    )
 
 
 class SyntheticConfig(Section):

@@ -11,6 +11,7 @@ BUSY = 13
 STORAGE = 14
 PORT_IN_USE = 15
 INCONCLUSIVE = 16
+DIFFERENT = 17
 INTERRUPTED = 130
 
 CODES: dict[type[errors.KeepfitError], int] = {

@@ -187,8 +187,20 @@ def test_split_by_keeps_a_customer_on_one_side(table, prepared):
 def test_separate_holdout_files_are_what_is_judged_on(tmp_path, table, prepared):
     table.tail(60).write_csv(tmp_path / "judge.csv")
     dataset = prepared(table.head(140), form="csv", holdout_path="judge.csv")
-    assert dataset.train.frame.rows() == table.head(140).rows()
-    assert dataset.holdout.frame.rows() == table.tail(60).rows()
+    assert sorted(dataset.train.frame.rows(), key=str) == sorted(table.head(140).rows(), key=str)
+    assert sorted(dataset.holdout.frame.rows(), key=str) == sorted(table.tail(60).rows(), key=str)
+
+
+def test_order_of_the_rows_in_the_source_changes_nothing(table, prepared):
+    first, second = prepared(table), prepared(table.sample(fraction=1, shuffle=True, seed=3))
+    assert first.schema == second.schema
+    for one, other in ((first.train, second.train), (first.holdout, second.holdout)):
+        assert one.frame.equals(other.frame)
+        assert (one.target == other.target).all()
+        assert all(
+            (one.inputs[name] == other.inputs[name]).sum() == (one.inputs[name] == one.inputs[name]).sum()
+            for name in one.inputs
+        )
 
 
 def test_what_earlier_runs_learned_stands(table, prepared):

@@ -93,8 +93,8 @@ def test_a_query_without_rows_is_an_error(database, tmp_path):
         ("nonsense", "data.url is not an SQLAlchemy URL"),
         ("sqlte:///x", "data.url names the unknown kind of database 'sqlte'"),
         (
-            "postgresql://u:hunter2@127.0.0.1:1/x",
-            "the Python module psycopg, the driver for postgresql, is not installed",
+            "mysql://u:hunter2@127.0.0.1:1/x",
+            "the Python module MySQLdb, the driver for mysql, is not installed",
         ),
     ],
 )

@@ -22,7 +22,7 @@ from keepfit.data.schema import Kind, Schema
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One side of the split, rows in the source's order.
+    """One side of the split, rows in the order of their hashes, which the source's order does not change.
 
     `inputs` of an all-numeric schema is {"features": float32 (rows, columns)}; otherwise it has one array (rows,) a
     column: numeric float32, boolean bool, categorical object (str). Missing is NaN, or "" for categories.
@@ -72,14 +72,17 @@ def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> 
     typed = conform(rows, roles)
     holdout = _split(rows, typed, roles, config)
     validate.check_split(typed, roles, holdout)
-    train_rows, holdout_rows = typed.filter(~holdout), typed.filter(holdout)
-    schema = statistics.learn(train_rows, roles, rows.frame.schema)
     hashes = split.hash_rows(typed, typed.columns)
+    # whatever order a query or a folder gives the rows in, the same rows train the same model
+    order = np.argsort(hashes, kind="stable")
+    hashes, frame, holdout = hashes[order], rows.frame[order], holdout[order]
+    train_rows, holdout_rows = typed[order].filter(~holdout), typed[order].filter(holdout)
+    schema = statistics.learn(train_rows, roles, frame.schema)
     return Dataset(
         schema,
-        _table(schema, train_rows, rows.frame.filter(~holdout)),
-        _table(schema, holdout_rows, rows.frame.filter(holdout)),
-        fingerprint(np.sort(hashes)),
+        _table(schema, train_rows, frame.filter(~holdout)),
+        _table(schema, holdout_rows, frame.filter(holdout)),
+        fingerprint(hashes),
         identify(hashes[holdout]),
         statistics.describe(schema, train_rows, holdout_rows),
         (

@@ -54,6 +54,7 @@ def describe(
         "dataset": {"fingerprint": dataset.fingerprint, **dataset.characteristics, "warnings": list(dataset.warnings)},
         "signature": _signature(dataset),
         "seed": seed,
+        "digests": dict(candidate.digests),
         "config": without_secrets(config),
         **environment,
     }

@@ -108,11 +108,7 @@ def _judged_candidate(run: Run, *, new_schema: bool) -> tuple[Dataset, "Candidat
         seed=seed,
         created_at=datetime.now(UTC),
         durations_s={**run.durations_s, **candidate.durations_s},
-        environment={
-            "git": environment.git_commit(run.project.root),
-            "libraries": environment.libraries(),
-            "machine": environment.machine(),
-        },
+        environment=environment.describe(run.project.root),
     )
     return dataset, candidate, verdict, metrics
 
@@ -139,10 +135,15 @@ def _train(run: Run, dataset: Dataset, seed: int) -> "Candidate":
 
     config, folder = run.project.config, run.versions.stage(run.id)
     with run.journal.epochs(config.train.epochs) as on_epoch:
-        candidate = make_candidate(dataset, config, run.project.root, seed, folder, on_epoch)
+        candidate = make_candidate(dataset, config, run.project.root, seed, folder, on_epoch, _tensorboard(run))
     loss, duration_s = candidate.training.history["loss"][-1], candidate.training.duration_s
     run.journal.say("trained", f"{config.train.epochs} epochs in {duration_s:.1f} s, loss {loss:.4f}")
     return candidate
+
+
+def _tensorboard(run: Run) -> Path | None:
+    folder = run.project.config.train.tensorboard_dir
+    return None if folder is None else run.project.root / folder / run.id
 
 
 def _set_aside(

@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +18,7 @@ from keepfit.data.schema import Target
 from keepfit.errors import TrainingError
 from keepfit.pipeline.epoch import EpochReport
 from keepfit.pipeline.model import Assembly
+from keepfit.storage import make_folder
 
 Array = NDArray[Any]
 
@@ -41,11 +44,15 @@ def fit(
     target: Target,
     config: TrainConfig,
     on_epoch: Callable[[EpochReport], None],
+    tensorboard: Path | None = None,
 ) -> TrainingResult:
     """Fit the assembly's core to raw inputs and their truth (rows,); `on_epoch` hears of every epoch.
 
-    Raises TrainingError if fitting fails or the loss is not a number.
+    Raises TrainingError if fitting fails or the loss is not a number, StorageError if `tensorboard` cannot be written.
     """
+    callbacks: list[keras.callbacks.Callback] = [_Reporter(config.epochs, on_epoch)]
+    if tensorboard is not None:
+        callbacks.append(_tensorboard(tensorboard))
     started = time.monotonic()
     features = assembly.preprocessed(inputs)
     try:
@@ -55,7 +62,7 @@ def fit(
             epochs=config.epochs,
             batch_size=config.batch_size,
             verbose=0,
-            callbacks=[_Reporter(config.epochs, on_epoch)],
+            callbacks=callbacks,
         ).history
     except MemoryError as error:
         raise TrainingError(
@@ -79,6 +86,15 @@ def _fitted_target(values: Array, target: Target) -> Array:
     if target.task != "regression":
         return values
     return ((values - (target.mean or 0.0)) / (target.std or 1.0)).astype(np.float32)
+
+
+def _tensorboard(folder: Path) -> keras.callbacks.Callback:
+    if find_spec("tensorboard") is None:
+        raise TrainingError(
+            "train.tensorboard_dir needs the Python package tensorboard: pip install 'keepfit[tensorboard]', or set it "
+            "to null"
+        )
+    return keras.callbacks.TensorBoard(str(make_folder(folder)), write_graph=False)
 
 
 class _Reporter(keras.callbacks.Callback):
