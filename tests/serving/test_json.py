@@ -135,6 +135,15 @@ def test_strings_in_a_body_are_noticed_wherever_they_hide():
         ('{"é": 1 2}'.encode(), "Missing a comma or } after an object member. at offset: 9"),
         (b'{"a": NaN, "b": [Inf, 1 2]}', "Missing a comma or ] after an array element. at offset: 24"),
         (b'{"a": "Infinity" 1}', "Missing a comma or } after an object member. at offset: 17"),
+        (b'{"a": [1.0', "Missing a comma or ] after an array element. at offset: 10"),
+        (b'{"a": [[1], {"b": "c"}]', "Missing a comma or } after an object member. at offset: 23"),
+        (b'{"a": [1,', "Invalid value. at offset: 9"),
+        (b'{"a": tr', "Invalid value. at offset: 8"),
+        (b'{"a": 1.', "Miss fraction part in number. at offset: 8"),
+        (b'{"a": 1e-', "Miss exponent in number. at offset: 9"),
+        (b'{"a": 1,', "Missing a name for object member. at offset: 8"),
+        (b'{"a"', "Missing a colon after a name of object member. at offset: 4"),
+        (b'{"a": "b', "Missing a closing quotation mark in string. at offset: 8"),
     ],
 )
 def test_parse_errors_have_the_texts_and_places_of_rapidjson(body, text):

@@ -40,6 +40,19 @@ _TEXTS = {
 }
 """What rapidjson calls the errors of orjson, where it has a name for exactly that."""
 
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
+_BROKEN_OFF = re.compile(
+    r"""(?P<string>"(?:[^"\\]|\\.)*+\Z)|(?P<fraction>.*\.\Z)|(?P<exponent>.*\d[eE][+-]?\Z)"""
+    r"""|(?P<value>-|t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z""",
+    re.DOTALL,
+)
+_BROKEN_TEXTS = {
+    "string": "Missing a closing quotation mark in string.",
+    "fraction": "Miss fraction part in number.",
+    "exponent": "Miss exponent in number.",
+    "value": "Invalid value.",
+}
+
 _TYPES = {str: "String", dict: "Object", list: "Array", type(None): "Null"}
 
 
@@ -123,6 +136,8 @@ def _refusal(body: bytes, error: orjson.JSONDecodeError) -> InvalidRequestError:
         text = _TEXTS["unexpected character, expected a JSON value"]
         if error.doc[position : position + 1] == "}":
             text = _TEXTS["unexpected character, expected a string key"]
+    elif error.msg in ("unexpected end of data", "unclosed string"):
+        text = _what_is_missing(error.doc)
     elif error.msg == "invalid escaped sequence in string" and error.doc[position + 1 : position + 2] == "u":
         text = "Incorrect hex digit after \\u escape in string."
     elif error.msg.startswith("invalid literal"):
@@ -131,6 +146,38 @@ def _refusal(body: bytes, error: orjson.JSONDecodeError) -> InvalidRequestError:
             position, literal = position + 1, literal[1:]
     offset = position if body.isascii() else len(error.doc[:position].encode(errors="replace"))
     return InvalidRequestError(f"JSON Parse error: {text} at offset: {offset}")
+
+
+def _what_is_missing(document: str) -> str:
+    """Return what rapidjson says of a document that ends too early and is right until then."""
+    tokens = ["", "", *(match[0] for match in _TOKEN.finditer(document))]
+    before, last = tokens[-2:]
+    broken = _BROKEN_OFF.match(last)
+    if broken is not None:
+        return _BROKEN_TEXTS[str(broken.lastgroup)]
+    is_object = _innermost(tokens) == "{"
+    if last == "{" or (last == "," and is_object):
+        return "Missing a name for object member."
+    if last in ("[", ":", ","):
+        return "Invalid value."
+    if not is_object:
+        return "Missing a comma or ] after an array element."
+    if last.startswith('"') and before in ("{", ","):
+        return "Missing a colon after a name of object member."
+    return "Missing a comma or } after an object member."
+
+
+def _innermost(tokens: list[str]) -> str:
+    """Return the bracket that is open at the end."""
+    depth = 0
+    for token in reversed(tokens):
+        if token in ("]", "}"):
+            depth += 1
+        elif token in ("[", "{"):
+            if not depth:
+                return token
+            depth -= 1
+    return ""
 
 
 def _dump_with_nan(document: dict[str, Any]) -> bytes:
