@@ -188,6 +188,24 @@ def test_newest_good_version_is_served_when_the_newest_is_bad_from_the_start(ser
     server.stop()
 
 
+def test_while_the_first_version_is_loaded_clients_are_told_to_come_again(serve, prepared, models):
+    shutil.copytree(prepared / "2", models / "2")
+    server = serve(models, wait=False)
+    refused = []
+
+    def is_answered():
+        answer = server.predict()
+        if answer.status_code != 200:
+            refused.append((answer.status_code, answer.headers.get("retry-after"), answer.json()["error"]))
+        return answer.status_code == 200
+
+    server.wait_for(is_answered)
+    message = "Model m is still being loaded after the server's start; try again later"
+    assert set(refused) == {(503, "1", message)}
+    other = httpx.post(f"{server.url}/v1/models/other:predict", json={"instances": [[1.0, 2.0]]})
+    assert other.status_code == 404
+
+
 def test_missing_base_path_is_waited_for(serve, prepared, tmp_path):
     models = tmp_path / "later" / "models"
     models.parent.mkdir()

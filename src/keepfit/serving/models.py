@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from keepfit.errors import FailedPreconditionError, InvalidRequestError, ModelNotFoundError, ReloadError
+from keepfit.errors import (
+    FailedPreconditionError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    ReloadError,
+    UnavailableError,
+)
 from keepfit.serving.manager import Manager, Rules, Slots, VersionStatus
 from keepfit.serving.model_config import ModelConfig, models_of
 from keepfit.serving.servable import Servable
@@ -68,7 +74,8 @@ class Models:
     def find(self, model: str, version: int | None = None, label: str = "") -> Servable:
         """Return the version asked for, by number or label, or else the latest available one.
 
-        Raises ModelNotFoundError, or InvalidRequestError if there is no such label or no name.
+        Raises ModelNotFoundError, InvalidRequestError if there is no such label or no name, or UnavailableError while
+        the server's start is under way: TensorFlow Serving does not listen yet then, and clients come again.
         """
         if not model:
             raise InvalidRequestError("ModelSpec has no name specified.")
@@ -76,6 +83,8 @@ class Models:
         manager = self._managers.get(model)
         servable = manager.find(version) if manager is not None else None
         if servable is None:
+            if manager is not None and self._slots.starting and not manager.settled.is_set():
+                raise UnavailableError(f"Model {model} is still being loaded after the server's start; try again later")
             request = f"Latest({model})" if version is None else f"Specific({model}, {version})"
             raise ModelNotFoundError(f"Servable not found for request: {request}")
         return servable
