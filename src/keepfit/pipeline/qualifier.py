@@ -106,7 +106,8 @@ def main() -> None:
             try:
                 answer = trial.answer(json.loads(line))
             except KeepfitError as error:
-                answer = {"wrong": str(error)}
+                # TensorFlow's messages are of several lines, and a reason is one sentence
+                answer = {"wrong": " ".join(str(error).split())}
             print(json.dumps(answer), flush=True)  # noqa: T201 - the answer to the parent process
 
 
