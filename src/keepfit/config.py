@@ -191,6 +191,11 @@ class DataConfig(Section):
     holdout_path: str | None = Field(
         None, description="csv, parquet: judge on these rows instead, in a file of the same form as path."
     )
+    golden_path: str | None = Field(
+        None,
+        description="Frozen rows that every candidate answers as well, and that are never trained on: a file, a "
+        "folder or a glob of the same form as path; for sql of .csv or .parquet files.",
+    )
     synthetic: SyntheticConfig = SyntheticConfig()
 
     @model_validator(mode="after")
@@ -201,6 +206,12 @@ class DataConfig(Section):
                 raise ValueError(f"source {self.source!r} needs the key {key!r} as well")
         if self.holdout_path and "path" not in needs:
             raise ValueError(f"holdout_path is for files: source {self.source!r} splits its rows by holdout_fraction")
+        if self.golden_path and self.source == "synthetic":
+            raise ValueError("golden_path is for rows of your own: source 'synthetic' makes fresh ones in every run")
+        if self.golden_path and self.source == "sql" and not self.golden_path.endswith((".csv", ".parquet", ".pq")):
+            raise ValueError(
+                f"golden_path is {self.golden_path!r}: beside source 'sql' a .csv or .parquet file is expected"
+            )
         return self
 
 

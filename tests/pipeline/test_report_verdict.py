@@ -3,10 +3,14 @@
 import json
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
+from keepfit.pipeline.evaluate import Evaluation
+from keepfit.pipeline.gate.evidence import Comparison, GoldenEvidence
 from keepfit.pipeline.report import amend, render
+from keepfit.pipeline.statistics import clopper_pearson
 
 from .challenged import AUC, AUC_RULES, BAD_PART, GOOD_PARTS, SMALL_PART, Challenge, part, used
 from .reports import numeric_table, reportable
@@ -188,6 +192,31 @@ def test_use_of_the_holdout_is_told_and_drawn(page_of, looks, words):
     assert f'aria-label="{looks + 1} of 20 decisions"' in page.source
     assert page.source.count("<i class=used>") == min(20, looks + 1)
     assert ("nothing is promised any more" in page.text) == (looks > 19)
+
+
+def golden_of(correct, rows, looks=0, **more):
+    """What the candidate does on a golden set, which version 6 answers with 4 rows more wrong."""
+    low, high = (100 * end for end in clopper_pearson(correct, rows, 0.95))
+    found = Evaluation("binary", rows, True, 0.1, correct, 100 * correct / rows, low, high, 50.0)
+    return GoldenEvidence(found, replace(used(looks), fingerprint="golden"), Comparison(found, 8, 6, 2), **more)
+
+
+def test_golden_set_is_named_with_its_rules_pictures_and_budget(page_of):
+    page = page_of(challenge=Challenge(gained=9, lost=2, holdout=used(3), golden=golden_of(1_985, 2_000, 30)))
+    assert "Accurate enough on the golden set: passed" in page.text
+    assert "As good as version 6 on the golden set: passed" in page.text
+    assert pictures(page)["As good as version 6 on the golden set"].startswith("+0.20 points; 90 % interval ")
+    assert page.text.index("Accurate enough: passed") < page.text.index("Accurate enough on the golden set")
+    assert "How often these golden rows have decided" in page.text
+    assert "These rows have now decided 31 times" in page.text
+    assert "The same golden rows have decided 31 times" in page.text
+
+
+def test_golden_set_that_rejects_leads(page_of):
+    page = page_of(challenge=Challenge(gained=9, lost=2, golden=golden_of(1_800, 2_000)))
+    leading = page.source.split('class="leading fail"')[1].split("</div>")[0]
+    assert "Accurate enough on the golden set: failed" in leading
+    assert "Golden: accuracy 90.00 % &lt; 97 %" in page.source
 
 
 def test_budget_of_very_many_looks_is_a_bar(page_of):

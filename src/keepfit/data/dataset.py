@@ -7,42 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from keepfit.config import DataConfig
 from keepfit.data import sources, split, statistics, validate
 from keepfit.data.agreement import check_agreement, ignored_columns
 from keepfit.data.conform import conform
+from keepfit.data.golden import Golden, read_golden
 from keepfit.data.identity import Identity, fingerprint, identify
-from keepfit.data.recognise import Roles, recognise, require, roles_of
+from keepfit.data.recognise import recognise, require, roles_of
 from keepfit.data.rows import Rows
-from keepfit.data.schema import Kind, Schema
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """One side of the split, rows in the order of their hashes, which the source's order does not change.
-
-    `inputs` of an all-numeric schema is {"features": float32 (rows, columns)}; otherwise it has one array (rows,) a
-    column: numeric float32, boolean bool, categorical object (str). Missing is NaN, or "" for categories.
-    `target` is the class index, int32 (rows,), or for regression the value, float32 (rows,).
-    `frame` has all columns as the source delivered them.
-    """
-
-    inputs: dict[str, NDArray[np.generic]]
-    target: NDArray[np.generic]
-    frame: pl.DataFrame
-
-    @property
-    def rows(self) -> int:
-        """How many."""
-        return self.frame.height
+from keepfit.data.schema import Schema
+from keepfit.data.table import Table, table_of
+from keepfit.data.validate import Side, check_leaks
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What one run trains on and is judged on.
+    """What one run trains on and is judged on; `golden` is the frozen set beside the holdout, if there is one.
 
     `fingerprint` is a hash of all rows' features and targets, the same for every order of rows and columns;
     `holdout_identity` tells the holdout's rows again in later runs.
@@ -56,6 +38,7 @@ class Dataset:
     holdout_identity: Identity
     characteristics: dict[str, object]
     warnings: tuple[str, ...]
+    golden: Golden | None = None
 
 
 def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> Dataset:
@@ -70,37 +53,38 @@ def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> 
     rows = sources.load(config, root, seed, _text_columns(config, known))
     roles = recognise(rows, config) if known is None else roles_of(known)
     typed = conform(rows, roles)
-    holdout = _split(rows, typed, roles, config)
+    features = split.hash_rows(typed, roles.kinds)
+    holdout = _split(rows, features, config)
     validate.check_split(typed, roles, holdout)
     hashes = split.hash_rows(typed, typed.columns)
     # whatever order a query or a folder gives the rows in, the same rows train the same model
     order = np.argsort(hashes, kind="stable")
-    hashes, frame, holdout = hashes[order], rows.frame[order], holdout[order]
-    train_rows, holdout_rows = typed[order].filter(~holdout), typed[order].filter(holdout)
+    frame, ordered, judged = rows.frame[order], typed[order], holdout[order]
+    train_rows, holdout_rows = ordered.filter(~judged), ordered.filter(judged)
     schema = statistics.learn(train_rows, roles, frame.schema)
+    golden = read_golden(config, root, schema, Side(rows, features, ~holdout)) if config.golden_path else None
     return Dataset(
         schema,
-        _table(schema, train_rows, frame.filter(~holdout)),
-        _table(schema, holdout_rows, frame.filter(holdout)),
-        fingerprint(hashes),
+        table_of(schema, train_rows, frame.filter(~judged)),
+        table_of(schema, holdout_rows, frame.filter(judged)),
+        fingerprint(hashes[order]),
         identify(hashes[holdout]),
         statistics.describe(schema, train_rows, holdout_rows),
         (
             *ignored_columns(rows.frame, config, known),
             *validate.warnings(typed, schema, known, holdout_rows.height),
+            *(golden.warnings if golden else ()),
         ),
+        golden,
     )
 
 
 def _text_columns(config: DataConfig, known: Schema | None) -> list[str]:
-    if known is None:
-        return config.categorical
-    return [column.name for column in known.columns if column.kind == "categorical" and column.dtype != "Boolean"]
+    return config.categorical if known is None else known.text_columns
 
 
-def _split(rows: Rows, typed: pl.DataFrame, roles: Roles, config: DataConfig) -> NDArray[np.bool_]:
-    """Say which rows are for judging, and make sure that none of them was trained on."""
-    features = split.hash_rows(typed, roles.kinds)
+def _split(rows: Rows, features: NDArray[np.uint64], config: DataConfig) -> NDArray[np.bool_]:
+    """Say which rows are for judging, and make sure that none of them was trained on; `features` are their hashes."""
     if rows.holdout is not None:
         holdout = rows.holdout
     elif config.split_by:
@@ -108,30 +92,5 @@ def _split(rows: Rows, typed: pl.DataFrame, roles: Roles, config: DataConfig) ->
         holdout = split.choose_holdout(split.hash_rows(rows.frame, config.split_by), config.holdout_fraction)
     else:
         return split.choose_holdout(features, config.holdout_fraction)
-    validate.check_leaks(rows, features, holdout)
+    check_leaks(Side(rows, features, holdout), Side(rows, features, ~holdout))
     return holdout
-
-
-def _table(schema: Schema, typed: pl.DataFrame, frame: pl.DataFrame) -> Table:
-    target = typed[schema.target.name]
-    if schema.target.task == "regression":
-        values = target.to_numpy().astype(np.float32)
-    else:
-        indices = {label: index for index, label in enumerate(schema.target.classes)}
-        values = target.replace_strict(indices, return_dtype=pl.Int32).to_numpy()
-    return Table(_inputs(schema, typed), values, frame)
-
-
-def _inputs(schema: Schema, typed: pl.DataFrame) -> dict[str, NDArray[np.generic]]:
-    if schema.is_numeric:
-        matrix = typed.select(pl.col(schema.feature_names).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
-        return {"features": matrix}
-    return {column.name: _array(typed[column.name], column.kind) for column in schema.columns}
-
-
-def _array(values: pl.Series, kind: Kind) -> NDArray[np.generic]:
-    if kind == "numeric":
-        return values.cast(pl.Float32).fill_null(np.nan).to_numpy()
-    if kind == "boolean":
-        return values.to_numpy()
-    return np.array(values.fill_null("").to_list(), dtype=object)

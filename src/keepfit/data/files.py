@@ -21,14 +21,21 @@ _INFERRED_ROWS = 10_000
 """Lines from which a CSV column's type is taken at first; looking at all takes seven times as long as reading them."""
 
 
-def read(form: Format, root: Path, path: str, holdout_path: str | None, text_columns: Collection[str]) -> Rows:
+def read(
+    form: Format,
+    root: Path,
+    path: str,
+    holdout_path: str | None,
+    text_columns: Collection[str],
+    key: str = "data.path",
+) -> Rows:
     """Read all files that `path` names, then those of `holdout_path`, into one table.
 
     Both may be a file, a folder (its *.csv, or *.parquet and *.pq) or a glob, relative to `root` or absolute; files
     are taken in the order of their names. `text_columns` of CSV files are read as they stand, so that 007 stays 007.
-    Raises DataError, naming the file.
+    `key` is the key of the config that named `path`. Raises DataError, naming the file.
     """
-    files = find(form, root, path, "data.path")
+    files = find(form, root, path, key)
     judged = find(form, root, holdout_path, "data.holdout_path") if holdout_path else []
     if both := set(files) & set(judged):
         raise DataError(f"{min(both)} is named by data.path and by data.holdout_path: a row may lie on one side only")

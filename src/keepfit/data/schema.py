@@ -68,6 +68,11 @@ class Schema:
         """The columns' names, in order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns whose values a CSV file's reader must leave as they stand."""
+        return [column.name for column in self.columns if column.kind == "categorical" and column.dtype != "Boolean"]
+
     def to_json(self) -> str:
         """Return the text that `from_json` turns back into an equal schema."""
         return _ADAPTER.dump_json(self, indent=2).decode()

@@ -20,6 +20,28 @@ def load(config: DataConfig, root: Path, seed: int, text_columns: Collection[str
     return rows
 
 
+def load_golden(config: DataConfig, root: Path, text_columns: Collection[str]) -> Rows:
+    """Read the rows of `data.golden_path`, which names files whatever the source of the others is. Raises DataError."""
+    path = config.golden_path or ""
+    form = _form_of(config, path)
+    if config.path is not None:
+        found = files.find(form, root, path, "data.golden_path")
+        if both := set(found) & set(files.find(form, root, config.path, "data.path")):
+            raise DataError(
+                f"{min(both)} is named by data.path and by data.golden_path: golden rows are never trained on"
+            )
+    rows = files.read(form, root, path, None, text_columns, "data.golden_path")
+    if rows.frame.height == 0:
+        raise DataError("the golden set (data.golden_path) has no rows")
+    return rows
+
+
+def _form_of(config: DataConfig, path: str) -> files.Format:
+    if config.source in ("csv", "parquet"):
+        return config.source
+    return "csv" if path.endswith(".csv") else "parquet"
+
+
 def _load(config: DataConfig, root: Path, seed: int, text_columns: Collection[str]) -> Rows:
     match config.source:
         case "csv" | "parquet":

@@ -1,6 +1,7 @@
 """Rules about the whole table and its split: what stops a training (DataError) and what a person should hear of."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -44,16 +45,26 @@ def check_split(typed: pl.DataFrame, roles: Roles, holdout: NDArray[np.bool_]) -
                 )
 
 
-def check_leaks(rows: Rows, hashes: NDArray[np.uint64], holdout: NDArray[np.bool_]) -> None:
-    """Raise DataError if the features of a holdout row stand in a training row as well; `hashes` are of features."""
-    leaked = holdout & np.isin(hashes, hashes[~holdout])
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Some of the rows, bool (rows,), and the hashes of all rows' features, uint64 (rows,)."""
+
+    rows: Rows
+    hashes: NDArray[np.uint64]
+    chosen: NDArray[np.bool_]
+
+
+def check_leaks(judged: Side, trained: Side, whose: str = "the holdout's") -> None:
+    """Raise DataError if the features of a row for judging stand in a training row as well."""
+    leaked = judged.chosen & np.isin(judged.hashes, trained.hashes[trained.chosen])
     if leaked.any():
-        twin = int(np.flatnonzero(~holdout & (hashes == hashes[leaked][0]))[0])
-        chosen = np.zeros(len(hashes), np.bool_)
-        chosen[twin] = True
+        twin = int(np.flatnonzero(trained.chosen & (trained.hashes == judged.hashes[leaked][0]))[0])
+        first = np.zeros(len(trained.hashes), np.bool_)
+        first[twin] = True
         raise DataError(
-            f"the holdout's {rows.locate(leaked)} also stand in the training rows with the same value in every "
-            f"feature (the first as {rows.locate(chosen)}): remove them from one side"
+            f"{whose} {judged.rows.locate(leaked)} also stand{'s' if leaked.sum() == 1 else ''} in the training rows "
+            f"with the same value in every feature (the first as {trained.rows.locate(first)}): remove them from one "
+            "side"
         )
 
 

@@ -30,7 +30,8 @@ class Candidate:
     """A trained model, exported to `folder`, and what it does on the holdout.
 
     `digests` are SHA-256 of the "weights" and of the "predictions", the same only if every bit is. `predictions` are
-    its answers to all holdout rows, `sample` the inputs of the first few of them.
+    its answers to all holdout rows, `sample` the inputs of the first few of them, and `golden_predictions` its answers
+    to the golden set, None without one.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Candidate:
     predictions: NDArray[Any]
     sample: Mapping[str, NDArray[Any]]
     durations_s: Mapping[str, float]
+    golden_predictions: NDArray[Any] | None = None
 
 
 def make_candidate(
@@ -67,6 +69,9 @@ def make_candidate(
     started = time.monotonic()
     predictions = assembly.predict(holdout_rows)
     evaluation = evaluate(dataset.schema.target, dataset.holdout.target, predictions)
+    golden = None
+    if dataset.golden is not None:
+        golden = assembly.predict(_renamed(dataset.golden.table.inputs, assembly.input_specs))
     evaluated = time.monotonic()
     export.write_model(assembly, folder)
     sample = {name: values[:_SAMPLE_ROWS] for name, values in holdout_rows.items()}
@@ -79,7 +84,7 @@ def make_candidate(
         "export": exported - evaluated,
     }
     digests = {"weights": digest(assembly.whole.get_weights()), "predictions": digest([predictions])}
-    return Candidate(folder, digests, training, evaluation, predictions, sample, durations_s)
+    return Candidate(folder, digests, training, evaluation, predictions, sample, durations_s, golden)
 
 
 def digest(arrays: Iterable[NDArray[Any]]) -> str:

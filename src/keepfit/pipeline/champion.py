@@ -30,6 +30,14 @@ class Rival:
 
     folder: Path
     champion: Champion
+    golden_fingerprint: str | None = None
+    """Of the golden set that its record names: it was not trained on those rows."""
+
+    def golden_leak(self, fingerprint: str) -> str:
+        """Why it may have been trained on the rows of today's golden set, "" if it cannot have been."""
+        if self.golden_fingerprint is None:
+            return "it was trained before there was a golden set"
+        return "" if self.golden_fingerprint == fingerprint else "the golden set has changed since"
 
     @property
     def can_be_asked(self) -> bool:
@@ -54,6 +62,7 @@ def find_rival(versions: Versions, schema: Schema, config: Config) -> Rival | No
     return Rival(
         folder,
         Champion(version, problem=problem, mismatch=mismatch, leak=leak, slices=_slices(metrics, sources)),
+        _golden_fingerprint(metrics),
     )
 
 
@@ -145,6 +154,12 @@ def _leak(metrics: Mapping[str, Any], known: Schema | None, schema: Schema, conf
     # a smaller holdout is a part of the larger one
     is_known = isinstance(fraction, int | float) and now.holdout_fraction <= fraction
     return "" if is_known else "data.holdout_fraction has grown since"
+
+
+def _golden_fingerprint(metrics: Mapping[str, Any]) -> str | None:
+    dataset = metrics.get("dataset")
+    golden = dataset.get("golden") if isinstance(dataset, Mapping) else None
+    return str(golden["fingerprint"]) if isinstance(golden, Mapping) and "fingerprint" in golden else None
 
 
 def _slices(metrics: Mapping[str, Any], sources: set[str]) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def describe(
         "evaluation": evaluation.to_dict(),
         "verdict": verdict.to_dict(),
         "durations_s": {name: round(value, 3) for name, value in durations_s.items()},
-        "dataset": {"fingerprint": dataset.fingerprint, **dataset.characteristics, "warnings": list(dataset.warnings)},
+        "dataset": _dataset(dataset),
         "signature": _signature(dataset),
         "seed": seed,
         "digests": dict(candidate.digests),
@@ -59,6 +59,13 @@ def describe(
         **environment,
     }
     return {key: _json_value(value) for key, value in found.items()}
+
+
+def _dataset(dataset: Dataset) -> dict[str, Any]:
+    found = {"fingerprint": dataset.fingerprint, **dataset.characteristics, "warnings": list(dataset.warnings)}
+    if dataset.golden is not None:
+        found["golden"] = {"fingerprint": dataset.golden.identity.fingerprint, "rows": dataset.golden.table.rows}
+    return found
 
 
 def without_secrets(config: Config) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from keepfit.data.dataset import Dataset, prepare
 from keepfit.data.schema import Schema
 from keepfit.errors import StorageError
 from keepfit.pipeline import artifacts, environment, record
-from keepfit.pipeline.challenge import champion_answers, gather, start
+from keepfit.pipeline.challenge import champion_answers, earlier_uses, gather, start
 from keepfit.pipeline.confirm import look
 from keepfit.pipeline.gate import Verdict, decide
-from keepfit.pipeline.looks import holdout_use
 from keepfit.pipeline.publication import confirm_served, prune
 from keepfit.pipeline.report import render
 from keepfit.pipeline.sample import write_sample
@@ -82,16 +81,14 @@ def _judged_candidate(run: Run, *, new_schema: bool) -> tuple[Dataset, "Candidat
     config = run.project.config
     seed = secrets.randbelow(2**31) if config.train.seed is None else config.train.seed
     dataset = _dataset(run, seed, None if new_schema else _served_schema(run.versions))
-    use = holdout_use(run.ledger.events(), dataset.holdout_identity)
+    uses = earlier_uses(run.ledger.events(), dataset)
     challenge = start(config, dataset, run.versions, run.qualifier, run.versions.stage(f"{run.id}-champion"))
     candidate = _train(run, dataset, seed)
     with run.timed("champion"):
-        answers, problem = champion_answers(challenge, dataset)
+        answers = champion_answers(challenge, dataset)
     latencies_ms = _qualify(run, candidate)
     with run.timed("judging"):
-        evidence = gather(
-            challenge, dataset, candidate, answers, problem, latencies_ms, use, seed, new_schema=new_schema
-        )
+        evidence = gather(challenge, dataset, candidate, answers, latencies_ms, uses, seed, new_schema=new_schema)
         verdict = decide(evidence, config.gate)
     run.journal.say("judged", judged(verdict.to_dict()))
     for rule in verdict.rules:
@@ -122,7 +119,8 @@ def _dataset(run: Run, seed: int, known: Schema | None) -> Dataset:
     with run.timed("data"):
         dataset = prepare(run.project.config.data, run.project.root, seed, known)
     source = run.project.config.data.source
-    shown = f"{dataset.train.rows:,} rows to train, {dataset.holdout.rows:,} to judge ({source}, seed {seed})"
+    golden = "" if dataset.golden is None else f", {dataset.golden.table.rows:,} golden"
+    shown = f"{dataset.train.rows:,} rows to train, {dataset.holdout.rows:,} to judge{golden} ({source}, seed {seed})"
     run.journal.say("data", shown)
     for warning in dataset.warnings:
         run.journal.warn(warning)

@@ -91,6 +91,8 @@ def _made(metrics: Mapping[str, Any]) -> Table:
     train_rows, holdout_rows = value(dataset.get("train_rows")), value(dataset.get("holdout_rows"))
     table.add_row("data", f"{train_rows} rows to train, {holdout_rows} to judge")
     table.add_row("fingerprint", value(dataset.get("fingerprint")))
+    if golden := dataset.get("golden"):
+        table.add_row("golden set", f"{value(golden.get('rows'))} rows, fingerprint {value(golden.get('fingerprint'))}")
     table.add_row("seed", str(metrics.get("seed")))
     table.add_row("config", "\n".join(_unusual(metrics.get("config") or {})) or "all defaults")
     git = metrics.get("git")

@@ -8,6 +8,7 @@ from keepfit.pipeline.gate.absolute import better_than_trivial, finite, least
 from keepfit.pipeline.gate.behaviour import alike
 from keepfit.pipeline.gate.champion import against_champion
 from keepfit.pipeline.gate.evidence import Evidence
+from keepfit.pipeline.gate.golden import SUBJECT, judged_golden
 from keepfit.pipeline.gate.metric import named_metrics
 from keepfit.pipeline.gate.slices import judged_slices, slice_lines
 from keepfit.pipeline.gate.verdict import Verdict
@@ -18,6 +19,7 @@ def decide(evidence: Evidence, rules: GateConfig) -> Verdict:
     results = (
         least(evidence.candidate, rules),
         *against_champion(evidence, rules),
+        *judged_golden(evidence, rules),
         *named_metrics(evidence, rules),
         better_than_trivial(evidence.candidate, rules),
         finite(evidence.candidate),
@@ -29,6 +31,7 @@ def decide(evidence: Evidence, rules: GateConfig) -> Verdict:
         champion=_side_by_side(evidence),
         slices=slice_lines(evidence.slices),
         holdout={} if evidence.holdout is None else holdout.described(evidence.holdout, rules),
+        golden={} if evidence.golden is None else holdout.described(evidence.golden.use, rules),
         warnings=tuple(_warnings(evidence, rules)),
     )
 
@@ -67,4 +70,15 @@ def _warnings(evidence: Evidence, rules: GateConfig) -> list[str]:
     found = [] if evidence.holdout is None else holdout.warnings(evidence.holdout, rules)
     if evidence.champion is not None and evidence.champion.leak:
         found.append(f"version {evidence.champion.version} may look better than it is: {evidence.champion.leak}")
+    return [*found, *_golden_warnings(evidence, rules)]
+
+
+def _golden_warnings(evidence: Evidence, rules: GateConfig) -> list[str]:
+    golden = evidence.golden
+    if golden is None:
+        return []
+    found = holdout.warnings(golden.use, rules, SUBJECT)
+    if evidence.champion is not None and golden.leak:
+        version = evidence.champion.version
+        found.append(f"version {version} may look better on the golden rows than it is: {golden.leak}")
     return found

@@ -105,6 +105,16 @@ class HoldoutUse:
 
 
 @dataclass(frozen=True)
+class GoldenEvidence:
+    """What both models do on the golden set, the rows that never change. `leak` is the champion's, of these rows."""
+
+    candidate: Evaluation
+    use: HoldoutUse
+    comparison: Comparison | None = None
+    leak: str = ""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that is known of a candidate; without `champion`, nothing is served yet.
 
@@ -118,3 +128,4 @@ class Evidence:
     footprint: Footprint | None = None
     holdout: HoldoutUse | None = None
     new_schema: bool = False
+    golden: GoldenEvidence | None = None

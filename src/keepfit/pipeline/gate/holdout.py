@@ -18,7 +18,7 @@ def budget(rules: GateConfig) -> int:
 
 
 def described(use: HoldoutUse, rules: GateConfig) -> dict[str, Any]:
-    """What the record says of the holdout, JSON-ready; `error_bound` is that of all looks together."""
+    """What the record says of the rows, JSON-ready; `error_bound` is that of all looks together."""
     looks = use.earlier_looks + 1
     return {
         "fingerprint": use.fingerprint,
@@ -31,13 +31,13 @@ def described(use: HoldoutUse, rules: GateConfig) -> dict[str, Any]:
     }
 
 
-def warnings(use: HoldoutUse, rules: GateConfig) -> list[str]:
-    """What a person should hear of."""
+def warnings(use: HoldoutUse, rules: GateConfig, which: str = "holdout") -> list[str]:
+    """What a person should hear of the rows; `which` is what they are called."""
     looks, good_for = use.earlier_looks + 1, budget(rules)
     if looks <= good_for:
         return []
     text = (
-        f"the same holdout rows have decided {looks} times, and are good for {good_for}: by the union bound nothing "
+        f"the same {which} rows have decided {looks} times, and are good for {good_for}: by the union bound nothing "
         "is promised any more; bring fresh rows, or raise gate.confidence"
     )
     return [text]

@@ -66,13 +66,15 @@ class Verdict:
     """The decision, and what it rests on.
 
     `champion` says which version the candidate was compared with and what both reached, None if nothing is served.
-    `slices` are the measured slices, `holdout` how often these rows were used, `warnings` what a person should hear.
+    `slices` are the measured slices, `holdout` and `golden` how often these rows were used, `warnings` what a person
+    should hear.
     """
 
     rules: tuple[RuleResult, ...]
     champion: Mapping[str, Any] | None = None
     slices: tuple[Mapping[str, Any], ...] = ()
     holdout: Mapping[str, Any] = field(default_factory=dict)
+    golden: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -112,6 +114,7 @@ class Verdict:
             "champion": self.champion,
             "slices": list(self.slices),
             "holdout": dict(self.holdout),
+            "golden": dict(self.golden),
             "warnings": list(self.warnings),
         }
 

@@ -34,11 +34,11 @@ def rows(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
-def wanted(rows_needed: int | None) -> str:
+def wanted(rows_needed: int | None, which: str = "holdout") -> str:
     """What a person may do about too few rows."""
     if rows_needed is None:
         return "more rows than can be had: the difference lies at the bound itself"
-    return f"about {_rounded(rows_needed):,} holdout rows, which would tell in 4 of 5 cases if it stays like this"
+    return f"about {_rounded(rows_needed):,} {which} rows, which would tell in 4 of 5 cases if it stays like this"
 
 
 def _rounded(count: int) -> int:

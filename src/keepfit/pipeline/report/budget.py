@@ -16,6 +16,7 @@ class Budget:
     `cells` are drawn one a decision, or none if they would be too many: then `width` is the share in percent.
     """
 
+    rows: str
     looks: int
     good_for: int
     cells: tuple[bool, ...]
@@ -24,14 +25,19 @@ class Budget:
     says: str
 
 
-def budget_of(verdict: Mapping[str, Any]) -> Budget | None:
-    """What the record says of it; None where it says nothing."""
-    holdout = verdict.get("holdout") or {}
+def budgets_of(verdict: Mapping[str, Any]) -> tuple[Budget, ...]:
+    """Of the holdout and of the golden set, as far as the record has them."""
+    found = (_budget(name, verdict.get(name) or {}) for name in ("holdout", "golden"))
+    return tuple(budget for budget in found if budget is not None)
+
+
+def _budget(name: str, holdout: Mapping[str, Any]) -> Budget | None:
     looks, good_for = holdout.get("looks"), holdout.get("budget")
     if not looks or not good_for:
         return None
     cells = tuple(cell < looks for cell in range(good_for)) if good_for <= _MOST_CELLS else ()
     return Budget(
+        rows=f"{name} rows",
         looks=looks,
         good_for=good_for,
         cells=cells,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from keepfit.pipeline.report.ruling import Grouped
+from keepfit.pipeline.report.ruling import GOLDEN, Grouped
 from keepfit.pipeline.report.wording import sentence
 from keepfit.pipeline.summary import decided
 
@@ -45,7 +45,8 @@ def heading_of(metrics: Mapping[str, Any], groups: Grouped) -> Heading:
 def _lead(text: str, groups: Grouped) -> str:
     """As a sentence; a name of the data at its start stays as it is."""
     subject = groups.decided[0].subject if groups.decided else ""
-    return f"{text}." if subject and text.startswith(subject) else sentence(text)
+    is_name = bool(subject) and subject != GOLDEN and text.startswith(subject)
+    return f"{text}." if is_name else sentence(text)
 
 
 def _tally(decision: str, groups: Grouped) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from keepfit.data.schema import Schema, Target
 from keepfit.pipeline.evaluate import predicted_classes
 from keepfit.pipeline.report import probabilities, regression, wording
-from keepfit.pipeline.report.budget import budget_of
+from keepfit.pipeline.report.budget import budgets_of
 from keepfit.pipeline.report.calls import call_of
 from keepfit.pipeline.report.chart import Chart
 from keepfit.pipeline.report.comparison import side_by_side
@@ -71,7 +71,7 @@ def render(metrics: Mapping[str, Any], schema: Schema, truth: Array, predictions
             heading=heading_of(metrics, judgement.groups),
             judgement=judgement,
             figures=figures_of(metrics, schema.target, None if roc is None else roc.area),
-            budget=budget_of(verdict),
+            budgets=budgets_of(verdict),
             warnings=verdict.get("warnings") or (),
             beside=side_by_side(metrics, rulings),
             slices=slices_of(verdict, rulings, is_regression),

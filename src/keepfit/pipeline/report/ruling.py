@@ -9,8 +9,11 @@ from keepfit.pipeline.report.wording import quantity, sentence
 Outcome = Literal["pass", "fail", "inconclusive"]
 OUTCOME_WORDS: dict[Outcome, str] = {"pass": "passed", "fail": "failed", "inconclusive": "cannot tell"}
 
+GOLDEN = "golden"
+"""The subject of what is asked of the golden set."""
 MAIN = ("min_accuracy_percent", "min_r2", "champion")
 """The rules that every verdict is about: good enough by itself, and beside what is served."""
+_OF_GOLDEN = (*MAIN, "finite_predictions")
 _DIFFERENCES = ("champion", "metric_against_champion")
 _SLICES = ("slice", "slice_disappeared")
 _METRICS = {"auc": "Area under ROC", "log_loss": "Log loss", "brier": "Brier score", "ece": "Calibration error",
@@ -187,6 +190,8 @@ def _completed(ruling: Ruling, metrics: Mapping[str, Any], fit_interval: tuple[f
 
 
 def _title(found: Mapping[str, Any], against: str) -> str:
+    if found.get("subject") == GOLDEN and found["rule"] in _OF_GOLDEN:
+        return f"{_title({**found, 'subject': ''}, against)} on the golden set"
     rule, subject = found["rule"], found.get("subject", "")
     if rule == "champion":
         test = (found.get("details") or {}).get("test", "")
