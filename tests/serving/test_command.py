@@ -81,6 +81,13 @@ def test_numbers_may_be_negative_where_tensorflow_serving_says_so():
         (["--model_base_path=x", "--per_process_gpu_memory_fraction=2"], "a number from 0 to 1"),
         (["--model_base_path=x", "--front=nginx"], "it takes auto, envoy or hypercorn"),
         (["--model_base_path=x", "--use_alts_credentials"], "use --ssl_config_file"),
+        (
+            [
+                "--model_base_path=x",
+                *(f"--tensorflow_{name}_parallelism=2" for name in ("session", "intra_op", "inter_op")),
+            ],
+            "You cannot configure all",
+        ),
         (["--model_base_path=x", "--batching_parameters_file=y"], "without setting --enable_batching"),
         (["--model_base_path=x", "--grpc_max_threads=many"], "--grpc_max_threads=many is wrong"),
     ],

@@ -85,6 +85,15 @@ def test_ambiguous_requests_smuggle_nothing(server, content):
     assert b"HTTP/1.1 5" not in answer.replace(b"HTTP/1.1 501", b"").replace(b"HTTP/1.1 505", b"")
 
 
+@pytest.mark.parametrize("headers", [b"", b"Host: x\r\n"])
+def test_http_1_0_is_answered(server, headers):
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=30) as connection:
+        connection.sendall(b"POST /v1/models/m:predict HTTP/1.0\r\n%sContent-Length: 27\r\n\r\n%s" % (headers, BODY))
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b" 200 " in answer.partition(b"\r\n")[0]
+    assert answer.endswith(b'{"predictions":[[6.0]]}')
+
+
 @pytest.mark.parametrize("length", [b"99999999999999999999999999", b"9223372036854775807", b"33554433"])
 def test_huge_declared_lengths_are_refused_at_once(server, length):
     started = time.monotonic()

@@ -30,11 +30,11 @@ def test_warmup_is_replayed_as_often_as_the_flags_say(enabled, iterations, expec
     assert by_flags(options).warmup_iterations == expected
 
 
-def test_session_parallelism_is_for_both_unless_one_is_set_by_itself():
+def test_session_parallelism_is_for_both_and_counts_only_if_none_is_set_by_itself():
     both = session_config(tensorflow_session_parallelism=3)
     assert (both.intra_op_parallelism_threads, both.inter_op_parallelism_threads) == (3, 3)
     one = session_config(tensorflow_session_parallelism=3, tensorflow_intra_op_parallelism=2)
-    assert (one.intra_op_parallelism_threads, one.inter_op_parallelism_threads) == (2, 3)
+    assert (one.intra_op_parallelism_threads, one.inter_op_parallelism_threads) == (2, 0)
     assert session_config(per_process_gpu_memory_fraction=0.5).gpu_options.per_process_gpu_memory_fraction == 0.5
 
 

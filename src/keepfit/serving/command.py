@@ -112,9 +112,20 @@ def _options(texts: dict[str, str]) -> Options:
         raise ConfigError("--rest_api_ssl needs --ssl_config_file, which has the key and the certificate")
     if len(options.grpc_socket_path.encode()) > MAX_SOCKET_PATH:
         raise ConfigError(f"--grpc_socket_path={options.grpc_socket_path} is longer than {MAX_SOCKET_PATH} bytes")
+    _check_running(options)
+    return options
+
+
+def _check_running(options: Options) -> None:
+    """Raise ConfigError if flags of how models are run contradict each other, as in TensorFlow Serving."""
     if options.batching_parameters_file and not options.enable_batching:
         raise ConfigError("--batching_parameters_file is set without setting --enable_batching to true")
-    return options
+    parallelism = ("session", "intra_op", "inter_op")
+    if all(getattr(options, f"tensorflow_{name}_parallelism") > 0 for name in parallelism):
+        raise ConfigError(
+            "Either configure --tensorflow_session_parallelism or (--tensorflow_intra_op_parallelism, "
+            "--tensorflow_inter_op_parallelism) separately. You cannot configure all."
+        )
 
 
 def _note_unused(texts: dict[str, str]) -> None:

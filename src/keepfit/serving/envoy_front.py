@@ -99,6 +99,8 @@ def _bound(manager: Json, arguments: ChannelArguments) -> None:
         manager["common_http_protocol_options"]["max_connection_duration"] = _milliseconds(
             arguments.max_connection_age_ms
         )
+    # Some proxies (nginx, unless told otherwise) and tools (ab) speak HTTP/1.0, and TensorFlow Serving takes it.
+    manager["http_protocol_options"] = {"accept_http_10": True, "default_host_for_http_10": "localhost"}
     manager["http2_protocol_options"] = {
         "max_concurrent_streams": arguments.max_concurrent_streams or limits.STREAMS,
         "initial_stream_window_size": 16 * 2**20,

@@ -42,10 +42,12 @@ def by_flags(options: Options) -> LoadRequest:
 def _session_config(options: Options) -> Any:
     file = options.tensorflow_session_config_file
     config = config_files.read(file, protos.ConfigProto) if file else protos.ConfigProto()
-    both = options.tensorflow_session_parallelism
-    if intra := options.tensorflow_intra_op_parallelism or both:
+    intra, inter = options.tensorflow_intra_op_parallelism, options.tensorflow_inter_op_parallelism
+    if intra <= 0 and inter <= 0:
+        intra = inter = options.tensorflow_session_parallelism
+    if intra:
         config.intra_op_parallelism_threads = intra
-    if inter := options.tensorflow_inter_op_parallelism or both:
+    if inter:
         config.inter_op_parallelism_threads = inter
     if options.per_process_gpu_memory_fraction:
         config.gpu_options.per_process_gpu_memory_fraction = options.per_process_gpu_memory_fraction
