@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from keepfit.config import Config
 
@@ -49,12 +50,14 @@ def _sections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
 
 
 def _collections(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """The sections that stand in lists and by names, under the keys that a reader would write."""
+    """The sections that stand in lists, by names or not at all, under the keys that a reader would write."""
     found = {}
     for name, field in model.model_fields.items():
+        origin = get_origin(field.annotation)
+        after = "[]." if origin is list else ".NAME." if origin is dict else "."
         for inner in get_args(field.annotation):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
-                found[f"{name}[]." if get_origin(field.annotation) is list else f"{name}.NAME."] = inner
+                found[f"{name}{after}"] = inner
     return found
 
 
@@ -63,8 +66,12 @@ def _rows(model: type[BaseModel], prefix: str) -> str:
     for name, field in model.model_fields.items():
         if name not in _sections(model):
             text = (field.description or "").replace("|", "\\|")
-            rows.append(f"| `{prefix}{field.alias or name}` | `{json.dumps(field.default)}` | {text} |\n")
+            rows.append(f"| `{prefix}{field.alias or name}` | {_default(field)} | {text} |\n")
     return "".join(rows)
+
+
+def _default(field: FieldInfo) -> str:
+    return "needed" if field.is_required() else f"`{json.dumps(field.default)}`"
 
 
 if __name__ == "__main__":

@@ -167,6 +167,13 @@ class SyntheticConfig(Section):
     )
 
 
+class WindowConfig(Section):
+    """The most recent rows, the only ones of which the holdout is taken."""
+
+    column: str = Field(min_length=1, description="A column of dates, or of dates and times; no feature by itself.")
+    days: float = Field(gt=0, le=36_500, description="How far the window reaches back from the newest row.")
+
+
 class DataConfig(Section):
     """Where the rows come from and what they mean."""
 
@@ -195,6 +202,9 @@ class DataConfig(Section):
         None,
         description="Frozen rows that every candidate answers as well, and that are never trained on: a file, a "
         "folder or a glob of the same form as path; for sql of .csv or .parquet files.",
+    )
+    window: WindowConfig | None = Field(
+        None, description='Judge on recent rows only, such as {"column": "at", "days": 28}; null takes all.'
     )
     synthetic: SyntheticConfig = SyntheticConfig()
 

@@ -73,3 +73,19 @@ def test_golden_row_that_would_be_trained_on_stops_before_the_training(project):
     assert "also stand in the training rows" in done.stderr
     assert "training" not in done.stdout
     assert project.visible() == []
+
+
+def test_window_says_what_is_left_out_and_stops_before_the_training_if_it_is_too_short(project):
+    days = pl.datetime(2026, 1, 1) + pl.duration(hours=pl.int_range(pl.len()))
+    pl.read_csv(project.folder / "data.csv").with_columns(at=days).write_csv(project.folder / "data.csv")
+    project.configure(gate=GATE, data={**DATA, "window": {"column": "at", "days": 20}})
+    done = project.run("retrain")
+    assert done.returncode == exits.OK, done.stdout + done.stderr
+    assert " older ones left out), 200 golden (csv, " in done.stdout
+    assert project.metrics(1)["dataset"]["older_rows"] > 0
+    assert project.metrics(1)["config"]["data"]["window"] == {"column": "at", "days": 20.0}
+    project.configure(gate=GATE, data={**DATA, "window": {"column": "at", "days": 0.2}})
+    done = project.run("retrain")
+    assert done.returncode == exits.INVALID_DATA
+    assert "by column 'at' (data.window)" in done.stderr
+    assert "training" not in done.stdout

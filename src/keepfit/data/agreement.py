@@ -35,7 +35,8 @@ def ignored_columns(frame: pl.DataFrame, config: DataConfig, known: Schema | Non
         if name not in present:
             yield f"data.ignore has {name!r}, but the data has no such column"
     if known and config.features is None:
-        used = {*known.feature_names, known.target.name, *config.ignore, *config.split_by}
+        window = () if config.window is None else (config.window.column,)
+        used = {*known.feature_names, known.target.name, *config.ignore, *config.split_by, *window}
         for name in frame.columns:
             if name not in used:
                 yield f"column {name!r} is new and is left out: {_EARLIER} do not know it"

@@ -20,6 +20,7 @@ from keepfit.data.rows import Rows
 from keepfit.data.schema import Schema
 from keepfit.data.table import Table, table_of
 from keepfit.data.validate import Side, check_leaks
+from keepfit.data.window import find_window
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class Dataset:
 
     `fingerprint` is a hash of all rows' features and targets, the same for every order of rows and columns;
     `holdout_identity` tells the holdout's rows again in later runs.
+    `older_rows` lie on the holdout's side before the window, where nobody uses them.
     `characteristics` can be written as JSON. `warnings` are sentences for a person.
     """
 
@@ -39,6 +41,7 @@ class Dataset:
     characteristics: dict[str, object]
     warnings: tuple[str, ...]
     golden: Golden | None = None
+    older_rows: int = 0
 
 
 def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> Dataset:
@@ -54,18 +57,21 @@ def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> 
     roles = recognise(rows, config) if known is None else roles_of(known)
     typed = conform(rows, roles)
     features = split.hash_rows(typed, roles.kinds)
-    holdout = _split(rows, features, config)
-    validate.check_split(typed, roles, holdout)
+    aside = _split(rows, features, config)
+    window = None if config.window is None else find_window(rows, config.window)
+    # an older row stays out of the training all the same: it may have judged when it was recent
+    trained, holdout = ~aside, aside if window is None else aside & window.rows
+    validate.check_split(typed, roles, trained, holdout, "" if window is None else window.shown)
     hashes = split.hash_rows(typed, typed.columns)
     # whatever order a query or a folder gives the rows in, the same rows train the same model
     order = np.argsort(hashes, kind="stable")
-    frame, ordered, judged = rows.frame[order], typed[order], holdout[order]
-    train_rows, holdout_rows = ordered.filter(~judged), ordered.filter(judged)
+    frame, ordered, learned, judged = rows.frame[order], typed[order], trained[order], holdout[order]
+    train_rows, holdout_rows = ordered.filter(learned), ordered.filter(judged)
     schema = statistics.learn(train_rows, roles, frame.schema)
-    golden = read_golden(config, root, schema, Side(rows, features, ~holdout)) if config.golden_path else None
+    golden = read_golden(config, root, schema, Side(rows, features, trained)) if config.golden_path else None
     return Dataset(
         schema,
-        table_of(schema, train_rows, frame.filter(~judged)),
+        table_of(schema, train_rows, frame.filter(learned)),
         table_of(schema, holdout_rows, frame.filter(judged)),
         fingerprint(hashes[order]),
         identify(hashes[holdout]),
@@ -76,6 +82,7 @@ def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> 
             *(golden.warnings if golden else ()),
         ),
         golden,
+        0 if window is None else int(aside.sum() - holdout.sum()),
     )
 
 
@@ -84,7 +91,7 @@ def _text_columns(config: DataConfig, known: Schema | None) -> list[str]:
 
 
 def _split(rows: Rows, features: NDArray[np.uint64], config: DataConfig) -> NDArray[np.bool_]:
-    """Say which rows are for judging, and make sure that none of them was trained on; `features` are their hashes."""
+    """Say which rows may only judge, and make sure that none of them was trained on; `features` are their hashes."""
     if rows.holdout is not None:
         holdout = rows.holdout
     elif config.split_by:

@@ -74,7 +74,10 @@ def _features(frame: pl.DataFrame, config: DataConfig) -> list[str]:
     if config.target in (config.features or []):
         raise DataError(f"column {config.target!r} is the target: take it out of data.features")
     wanted = config.features if config.features is not None else frame.columns
-    names = [name for name in wanted if name != config.target and name not in config.ignore]
+    aside = {config.target, *config.ignore}
+    if config.window is not None and config.features is None:
+        aside.add(config.window.column)
+    names = [name for name in wanted if name not in aside]
     if not names:
         raise DataError(f"no column is left to learn from: the data has {', '.join(map(repr, frame.columns[:20]))}")
     if len(names) > MAX_COLUMNS:

@@ -23,17 +23,25 @@ MOST_CHANGES = 20
 _ADVICE = "collect more rows, or change data.holdout_fraction"
 
 
-def check_split(typed: pl.DataFrame, roles: Roles, holdout: NDArray[np.bool_]) -> None:
-    """Raise DataError if one side of the split has too few rows or lacks a class."""
+def check_split(
+    typed: pl.DataFrame, roles: Roles, trained: NDArray[np.bool_], holdout: NDArray[np.bool_], window: str = ""
+) -> None:
+    """Raise DataError if one side of the split has too few rows or lacks a class.
+
+    `window` names the rows of which the holdout was taken, "" if that is all of them.
+    """
     if len(holdout) < FEWEST_ROWS:
         raise DataError(f"the data has {len(holdout)} rows: at least {FEWEST_ROWS} are needed")
-    for side, chosen in (("training", ~holdout), ("holdout", holdout)):
+    if window:
+        _check_window(int(holdout.sum()), window)
+    advice = f"{_ADVICE} or data.window.days" if window else _ADVICE
+    for side, chosen in (("training", trained), ("holdout", holdout)):
         count = int(chosen.sum())
         if count == 0:
             different = typed.select(list(roles.kinds)).n_unique()
             raise DataError(
                 f"none of the {len(holdout):,} rows is a {side} row ({different:,} of them are different, and equal "
-                f"rows lie on one side): {_ADVICE}"
+                f"rows lie on one side): {advice}"
             )
         present = set(typed[roles.target].filter(pl.Series(chosen)).unique()) if roles.classes else set()
         for label in roles.classes:
@@ -41,8 +49,17 @@ def check_split(typed: pl.DataFrame, roles: Roles, holdout: NDArray[np.bool_]) -
                 total = int((typed[roles.target] == label).sum())
                 raise DataError(
                     f"the target {roles.target!r} has no {side} row of class {label!r} "
-                    f"({total:,} of all {len(holdout):,} rows have it): {_ADVICE}"
+                    f"({total:,} of all {len(holdout):,} rows have it): {advice}"
                 )
+
+
+def _check_window(count: int, window: str) -> None:
+    if count < FEWEST_ROWS:
+        found = "no row" if count == 0 else f"only {count} row{'' if count == 1 else 's'}"
+        raise DataError(
+            f"{found} of {window} {'is' if count < 2 else 'are'} for judging: at least {FEWEST_ROWS} are needed, so "
+            "raise data.window.days or data.holdout_fraction, or collect more rows"
+        )
 
 
 @dataclass(frozen=True, eq=False)

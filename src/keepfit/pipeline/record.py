@@ -63,6 +63,8 @@ def describe(
 
 def _dataset(dataset: Dataset) -> dict[str, Any]:
     found = {"fingerprint": dataset.fingerprint, **dataset.characteristics, "warnings": list(dataset.warnings)}
+    if dataset.older_rows:
+        found["older_rows"] = dataset.older_rows
     if dataset.golden is not None:
         found["golden"] = {"fingerprint": dataset.golden.identity.fingerprint, "rows": dataset.golden.table.rows}
     return found

@@ -119,8 +119,12 @@ def _dataset(run: Run, seed: int, known: Schema | None) -> Dataset:
     with run.timed("data"):
         dataset = prepare(run.project.config.data, run.project.root, seed, known)
     source = run.project.config.data.source
-    golden = "" if dataset.golden is None else f", {dataset.golden.table.rows:,} golden"
-    shown = f"{dataset.train.rows:,} rows to train, {dataset.holdout.rows:,} to judge{golden} ({source}, seed {seed})"
+    shown = f"{dataset.train.rows:,} rows to train, {dataset.holdout.rows:,} to judge"
+    if dataset.older_rows:
+        shown += f" ({dataset.older_rows:,} older ones left out)"
+    if dataset.golden is not None:
+        shown += f", {dataset.golden.table.rows:,} golden"
+    shown += f" ({source}, seed {seed})"
     run.journal.say("data", shown)
     for warning in dataset.warnings:
         run.journal.warn(warning)
