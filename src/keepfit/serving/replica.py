@@ -21,7 +21,8 @@ RESTART_DELAYS_S = (0.0, 0.5, 1.0, 2.0)
 """Before each restart of a worker that died.
 
 Dying, or failing to load, once more than this in a row is a failure of the version. But if it has ever answered a
-request, deaths alone are not: they come from outside or from some requests, and must not take it out of service.
+request, deaths alone are not: they come from outside or from some requests, and must not take it out of service, nor
+let others wait longer than the second of these.
 """
 STABLE_AFTER_S = 60.0
 """A worker that lived this long has not died in a row with the one before."""
@@ -121,11 +122,13 @@ class Replica:
         give_up_waiting = asyncio.get_running_loop().call_later(WAIT_FOR_RESTART_S, self._refuse_waiting)
         try:
             while self._worker is None:
-                blamed = self._failed_loads if self._batcher.has_answered else self._deaths
+                blamed = self._deaths
+                if self._batcher.has_answered:
+                    blamed = max(self._failed_loads, min(self._deaths, 1))
                 if blamed >= len(RESTART_DELAYS_S):
                     self._owner.give_up(ModelLoadError(f"Its process died {self._deaths + 1} times in a row"))
                     return
-                delay = RESTART_DELAYS_S[min(self._deaths, len(RESTART_DELAYS_S) - 1)]
+                delay = RESTART_DELAYS_S[blamed]
                 self._deaths += 1
                 self.restarts += 1
                 await asyncio.sleep(delay)
