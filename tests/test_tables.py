@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from keepfit.tables.wording import value
+
 
 @pytest.mark.parametrize("command", [["history"], ["show", "1"], ["compare", "1", "CANDIDATE"], ["show", "CANDIDATE"]])
 def test_tables_fit_into_80_columns_and_name_what_matters(rejected, command):
@@ -44,3 +46,10 @@ def test_unknown_name_is_told_in_one_sentence(rejected):
     done = rejected.run("show", "77")
     assert done.returncode == 2
     assert done.stderr == "keepfit: there is no version 77, and none is recorded: see `keepfit history`\n"
+
+
+def test_lists_of_a_config_read_as_in_config_json():
+    assert (
+        value([{"column": "region", "where": None, "optional": False}]) == '[{"column": "region", "optional": false}]'
+    )
+    assert value([]) == "[]"

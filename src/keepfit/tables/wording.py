@@ -1,5 +1,7 @@
 """How numbers, times and decisions read in every table."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +46,16 @@ def value(found: Any) -> str:
         return f"{found:.6g}"
     if isinstance(found, int):
         return f"{found:,}"
+    if isinstance(found, list | Mapping):
+        return escape(json.dumps(_given(found), ensure_ascii=False))
     return escape(str(found))
+
+
+def _given(found: Any) -> Any:
+    """Lists and mappings as config.json would have them: without what is null."""
+    if isinstance(found, Mapping):
+        return {key: _given(item) for key, item in found.items() if item is not None}
+    return [_given(item) for item in found] if isinstance(found, list) else found
 
 
 def local(when: datetime) -> str:
