@@ -8,7 +8,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from keepfit.config import GateConfig
 from keepfit.data.dataset import Dataset
+from keepfit.pipeline.gate.margin import too_few_to_compare
 from keepfit.pipeline.summary import judged
 from keepfit.tables.wording import number
 
@@ -37,14 +39,17 @@ def metrics_table(metrics: Mapping[str, Any], folder: Path | None) -> Table:
 
 
 def dataset_table(dataset: Dataset) -> Table:
-    """What was recognised in a table of data."""
+    """What was recognised in a table of data, and what the gate can make of it as it is by default."""
     target = dataset.schema.target
+    notes = [*dataset.warnings]
+    if target.classes and (advice := too_few_to_compare(dataset.holdout.rows, GateConfig())):
+        notes.append(advice)
     classes = f": {', '.join(target.classes[:10])}{', …' if len(target.classes) > 10 else ''}" if target.classes else ""
     kinds = Counter(column.kind for column in dataset.schema.columns)
     table = Table.grid(padding=(0, 2))
     table.add_row("  rows", f"{dataset.train.rows:,} to train, {dataset.holdout.rows:,} to judge")
     table.add_row("  features", ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
     table.add_row("  target", escape(f"{target.name}, {target.task}{classes}"))
-    for warning in dataset.warnings:
-        table.add_row("  note", escape(warning))
+    for note in notes:
+        table.add_row("  note", escape(note))
     return table

@@ -38,10 +38,10 @@ def wanted(rows_needed: int | None, which: str = "holdout") -> str:
     """What a person may do about too few rows."""
     if rows_needed is None:
         return "more rows than can be had: the difference lies at the bound itself"
-    return f"about {_rounded(rows_needed):,} {which} rows, which would tell in 4 of 5 cases if it stays like this"
+    return f"about {rounded_up(rows_needed):,} {which} rows, which would tell in 4 of 5 cases if it stays like this"
 
 
-def _rounded(count: int) -> int:
-    """Two digits of it, upwards: it is an estimate."""
+def rounded_up(count: int) -> int:
+    """Two digits of it, upwards: for estimates."""
     step = int(10 ** max(0, len(str(count)) - 2))
     return -(-count // step) * step
