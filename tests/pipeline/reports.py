@@ -94,7 +94,7 @@ def reportable(
     metrics = record.describe(
         config=settings,
         dataset=dataset,
-        candidate=SimpleNamespace(evaluation=evaluation, training=SimpleNamespace(history=history)),
+        candidate=SimpleNamespace(evaluation=evaluation, training=SimpleNamespace(history=history), digests={}),
         verdict=verdict,
         run="20260301T020000-a1b2c3",
         trigger="schedule",
