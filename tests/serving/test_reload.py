@@ -92,6 +92,8 @@ def test_by_the_flag_a_new_label_may_name_any_version_but_not_be_moved(tmp_path)
     async def scenario(models):
         await models.reload(message(entry("m", tmp_path, label(4))))
         await models.reload(message(entry("m", tmp_path, label(4))))
+        for manager in models:
+            await manager.settled.wait()
         with pytest.raises(ModelNotFoundError, match=r"Servable not found for request: Specific\(m, 4\)"):
             models.find("m", label="stable")
         with pytest.raises(FailedPreconditionError):
