@@ -15,5 +15,13 @@ if [[ ${#missing[@]} != 0 && $(id -u) == 0 ]] && command -v apt-get >/dev/null; 
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   rm /tmp/keepfit-policy.$$
 fi
+# The tests of tracking need MLflow's server, whose requirements contradict ours: it gets an environment of its own.
+mlflow=mlflow==3.17.2
+if [[ $(cat .venv-mlflow/.installed 2>/dev/null) != "$mlflow" ]]; then
+  echo "test: installing $mlflow into .venv-mlflow (about 850 MB, a minute or two) ..." >&2
+  .venv/bin/python -m venv --clear .venv-mlflow
+  PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-mlflow/bin/python -m pip install --quiet "$mlflow"
+  echo "$mlflow" >.venv-mlflow/.installed
+fi
 if [[ $# == 0 ]]; then ./scripts/check.sh; fi
 exec .venv/bin/python -m pytest -n 2 --dist loadgroup "$@"

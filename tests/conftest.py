@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from keepfit import exits
+from keepfit.tether import VARIABLE
 
 SMALL = {
     # 80 holdout rows show little: enough that nothing shows a later version to be worse
@@ -174,6 +175,46 @@ def serve(tmp_path):
 def _is_available(url):
     try:
         return '"AVAILABLE"' in httpx.get(url, timeout=5).text
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory):
+    """The URL of a real MLflow server on SQLite, from the environment that scripts/test.sh makes for it."""
+    program = Path(__file__).parents[1] / ".venv-mlflow" / "bin" / "mlflow"
+    if not program.is_file():
+        if os.environ.get("KEEPFIT_REQUIRE_MLFLOW") == "1":
+            pytest.fail(
+                "MLflow is required by KEEPFIT_REQUIRE_MLFLOW=1, but .venv-mlflow is missing: ./scripts/test.sh"
+            )
+        pytest.skip("MLflow's server is not installed")
+    folder, port = tmp_path_factory.mktemp("mlflow"), _free_port()
+    command = [program, "server", "--host=127.0.0.1", f"--port={port}", "--workers=1"]
+    command.append(f"--backend-store-uri=sqlite:///{folder / 'mlflow.sqlite3'}")
+    command.append(f"--artifacts-destination={folder / 'files'}")
+    # it dies with this process, even if that is killed
+    tied = "import os, sys; from keepfit.tether import *; die_with_parent(); os.execv(sys.argv[1], sys.argv[1:])"
+    environ = {**os.environ, VARIABLE: str(os.getpid()), "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    with (folder / "log").open("ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-c", tied, *map(str, command)], stdout=log, stderr=log, env=environ, cwd=folder
+        )
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 120
+    while not _answers(f"{url}/health"):
+        assert time.monotonic() < deadline, (folder / "log").read_text()
+        assert server.poll() is None, (folder / "log").read_text()
+        time.sleep(0.1)
+    yield url
+    server.terminate()
+    server.wait(60)
+
+
+def _answers(url):
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
 

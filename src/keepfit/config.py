@@ -299,6 +299,27 @@ class LedgerConfig(Section):
         return _without_a_literal_password(url)
 
 
+class TrackingConfig(Section):
+    """Where runs and versions are logged beside the ledger. See docs/tracking.md."""
+
+    mlflow_url: str | None = Field(
+        None,
+        description="An MLflow tracking server: http://host:port or https://user:${PASSWORD}@host, where ${NAME} is "
+        "replaced by the environment variable NAME; null: none. Needs the extra mlflow.",
+    )
+    timeout_s: float = Field(
+        30.0, gt=0, le=3600, description="How long a run, rollback or restore waits for the MLflow server at most."
+    )
+
+    @field_validator("mlflow_url")
+    @classmethod
+    def _http_without_a_secret(cls, url: str | None) -> str | None:
+        # never shown: it may hold what it should not
+        if url is not None and not url.startswith(("http://", "https://", "${")):
+            raise ValueError("expected a URL of the form http://host:port or https://user:${PASSWORD}@host")
+        return _without_a_literal_password(url)
+
+
 class RetentionConfig(Section):
     """What is kept on disk."""
 
@@ -335,6 +356,7 @@ class Config(Section):
     serving: ServingConfig = ServingConfig()
     frontend: FrontendConfig = FrontendConfig()
     ledger: LedgerConfig = LedgerConfig()
+    tracking: TrackingConfig = TrackingConfig()
     retention: RetentionConfig = RetentionConfig()
     models_dir: str = Field("models", min_length=1, description="Where the versions are, relative to config.json.")
     tf_cpp_min_log_level: int = Field(

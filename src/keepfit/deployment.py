@@ -12,6 +12,7 @@ from keepfit.ledger import Kind, LedgerPlace, record
 from keepfit.pipeline import artifacts
 from keepfit.pipeline.confirm import confirm, look
 from keepfit.pipeline.notify import Notifier
+from keepfit.pipeline.tracking import track
 from keepfit.project import Project
 from keepfit.versions import Versions
 
@@ -80,5 +81,7 @@ def _finish(
             else confirmation.reason
         )
         console.print(f"{project.serving_url}: version {version} {served}", highlight=False, markup=False)
+    if problem := track(project, environ):
+        problems.append(problem)
     for problem in problems:
         console.print(f"note: {problem}", highlight=False, markup=False)

@@ -74,6 +74,7 @@ def train_only(project: Project, console: Console, environ: Mapping[str, str], *
         dataset, candidate, verdict, metrics = _judged_candidate(run, new_schema=new_schema)
         kept = _keep(run, candidate, dataset, metrics, at_least=1)
         run.ledger.append("staged", verdict.reason, run=run.id, details=metrics)
+        run.remember("staged", verdict.reason, details=metrics)
         return Outcome("staged", run.id, None, kept, verdict.reason, metrics)
 
 

@@ -15,13 +15,14 @@ from typing import Any, Literal
 from rich.console import Console
 
 from keepfit.errors import DataError, KeepfitError
-from keepfit.ledger import ENDINGS, Kind, Ledger, LedgerPlace, mend, open_ledger
+from keepfit.ledger import ENDINGS, Event, Kind, Ledger, LedgerPlace, mend, open_ledger
 from keepfit.pipeline import artifacts
 from keepfit.pipeline.journal import Journal
 from keepfit.pipeline.lock import only_run
 from keepfit.pipeline.notify import Notifier
 from keepfit.pipeline.qualify import Qualifier
 from keepfit.pipeline.recover import recover
+from keepfit.pipeline.tracking import track
 from keepfit.project import Project
 from keepfit.versions import Versions
 
@@ -31,7 +32,7 @@ TRIGGERS: dict[str, Trigger] = {"manual": "manual", "schedule": "schedule", "fir
 
 @dataclass(frozen=True)
 class Run:
-    """What the stages of one run share. `endings` is how it ended: one at most."""
+    """What the stages of one run share. `endings` is how it ended: one at most; `happened` is what is to be tracked."""
 
     id: str
     trigger: Trigger
@@ -44,6 +45,7 @@ class Run:
     clock: Callable[[], float] = time.monotonic
     durations_s: dict[str, float] = field(default_factory=dict)
     endings: list[Kind] = field(default_factory=list)
+    happened: list[Event] = field(default_factory=list)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -69,6 +71,13 @@ class Run:
         if trouble := self.ledger.record(kind, reason, run=self.id, version=version, details=details):
             self.journal.warn(trouble)
         self.announce(self.id, kind, told or reason, version)
+        self.remember(kind, reason, version, details)
+
+    def remember(
+        self, kind: Kind, reason: str, version: int | None = None, details: Mapping[str, Any] | None = None
+    ) -> None:
+        """Have it tracked when the run is over, so that a slow server holds up nothing else."""
+        self.happened.append(Event(datetime.now(UTC), kind, self.id, version, reason, details or {}))
 
     def announce(self, about: str, kind: Kind, reason: str, version: int | None) -> None:
         """Tell people; trouble with that is a note."""
@@ -106,7 +115,12 @@ def open_run(
         for event in completed:
             journal.warn(f"completed the record of run {event.run}: {event.kind}, {event.reason}")
             run.announce(event.run or "-", event.kind, event.reason, event.version)
-        yield run
+        run.happened.extend(completed)
+        try:
+            yield run
+        finally:
+            if run.happened and (trouble := track(project, environ, run.happened, trigger)):
+                journal.warn(trouble)
 
 
 @contextmanager
