@@ -1,5 +1,6 @@
 """What a real MLflow server is told of runs and versions; and that nothing which it does fails a run."""
 
+import base64
 import socket
 import threading
 import time
@@ -144,6 +145,7 @@ def test_server_that_is_down_costs_a_note(user_project, free_port):
 
 class Nonsense(BaseHTTPRequestHandler):
     def do_GET(self):
+        self.server.authorizations.append(self.headers["Authorization"])
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"<html>not MLflow, you")
@@ -154,15 +156,24 @@ class Nonsense(BaseHTTPRequestHandler):
         """Not on the terminal."""
 
 
-def test_server_that_answers_nonsense_is_told(tmp_path):
+def test_server_that_answers_nonsense_is_told_and_the_password_only_to_it(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Nonsense)
+    server.authorizations = []
     threading.Thread(target=server.serve_forever).start()
     try:
-        project = _project(tmp_path, server.server_port, 200)
-        assert "not everything was logged to tracking.mlflow_url: " in track(project, {})
+        project = _project(tmp_path, server.server_port, 200, "user:${PASSWORD}@")
+        told = track(project, {"PASSWORD": "s3:cret"})
     finally:
         server.shutdown()
         server.server_close()
+    assert told.startswith("not everything was logged to tracking.mlflow_url: MlflowException: ")
+    assert "cret" not in told
+    assert set(server.authorizations) == {f"Basic {base64.b64encode(b'user:s3:cret').decode()}"}
+
+
+def test_url_that_is_none_is_told(tmp_path):
+    told = track(_project(tmp_path, 1, 2, "${USER}"), {"USER": "["})
+    assert told == "not everything was logged to tracking.mlflow_url: it is not a URL"
 
 
 def test_server_that_never_answers_costs_a_bounded_time_and_no_secret_is_told(tmp_path):

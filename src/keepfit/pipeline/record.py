@@ -1,7 +1,6 @@
 """Puts together what metrics.json says of a candidate: how it was made and what it does. Pure but for its arguments."""
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from keepfit.config import Config
 from keepfit.data.dataset import Dataset
 from keepfit.pipeline.contract import OUTPUT_NAME, SIGNATURE_NAME, input_names
 from keepfit.pipeline.gate import Verdict
+from keepfit.pipeline.recorded_config import without_secrets
 
 if TYPE_CHECKING:
     from keepfit.pipeline.candidate import Candidate
@@ -68,22 +68,6 @@ def _dataset(dataset: Dataset) -> dict[str, Any]:
     if dataset.golden is not None:
         found["golden"] = {"fingerprint": dataset.golden.identity.fingerprint, "rows": dataset.golden.table.rows}
     return found
-
-
-def without_secrets(config: Config) -> dict[str, Any]:
-    """The config as JSON-ready values, without notification URLs and without the secrets of a data URL."""
-    found = config.model_dump(mode="json", by_alias=True, exclude={"notifications": True})
-    if url := found["data"]["url"]:
-        found["data"]["url"] = _without_password(url)
-    return found
-
-
-def _without_password(url: str) -> str:
-    """A URL with *** for its password and for options such as token; ${NAME} is no secret and stays."""
-    named = r"(?!\$\{\w+\}(?:[@&]|$))"
-    # up to the last @: a password may hold / and @ that should have been percent-encoded
-    bare = re.sub(rf"//([^/@:]*):{named}.*@", r"//\1:***@", url)
-    return re.sub(rf"(?i)([?&]\w*(?:passw|pwd|token|secret|key)\w*=){named}[^&]*", r"\1***", bare)
 
 
 def _signature(dataset: Dataset) -> dict[str, Any]:

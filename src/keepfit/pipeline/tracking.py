@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 from keepfit.errors import ConfigError, KeepfitError
 from keepfit.ledger import Event
-from keepfit.pipeline import artifacts, record
+from keepfit.pipeline import artifacts
+from keepfit.pipeline.recorded_config import without_secrets
 from keepfit.project import Project, expand_environment
 from keepfit.versions import Versions
 
@@ -42,6 +43,8 @@ def track(project: Project, environ: Mapping[str, str], events: Sequence[Event] 
         wrong = _ask(request, _server(expand_environment(config.mlflow_url, environ)), config.timeout_s)
     except ConfigError as error:
         wrong = str(error)
+    except ValueError:  # of urlsplit, which repeats the URL
+        wrong = "it is not a URL"
     except (OSError, KeepfitError) as error:
         wrong = f"what is to be logged cannot be read: {error}"
     return _told(wrong) if wrong else ""
@@ -59,7 +62,7 @@ def _run(project: Project, event: Event, trigger: str) -> dict[str, Any]:
         "version": event.version,
         "reason": event.reason,
         "trigger": metrics.get("trigger", trigger),
-        "config": metrics.get("config") or record.without_secrets(project.config),
+        "config": metrics.get("config") or without_secrets(project.config),
         "metrics": metrics,
         "folder": str(_folder(project, event) or ""),
     }
@@ -120,4 +123,5 @@ def _ask(request: Mapping[str, Any], server: Mapping[str, str], timeout_s: float
         _log.info("%s", done.stderr.strip())
     if done.returncode == 0:
         return ""
-    return done.stdout.strip() or f"the process that logs ended with {done.returncode}"
+    # MLflow prints too
+    return "".join(done.stdout.splitlines()[-1:]) or f"the process that logs ended with {done.returncode}"

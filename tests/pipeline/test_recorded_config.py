@@ -3,7 +3,7 @@
 import pytest
 
 from keepfit.config import Config
-from keepfit.pipeline.record import without_secrets
+from keepfit.pipeline.recorded_config import without_secrets
 
 
 @pytest.mark.parametrize(
