@@ -111,19 +111,15 @@ def test_full_models_disk_is_told_and_harms_nothing(promoted, disk, leave_kb):
 @pytest.mark.slow
 @pytest.mark.parametrize("leave_kb", [0, 16, 64, 200])
 def test_full_disk_under_the_whole_project_is_told_and_what_is_served_stays(promoted, disk, serve, leave_kb):
-    """Ledger, log and notifications are on the full disk as well; 200 kB are enough for the version, not for those."""
+    """Ledger, log and notifications are on the full disk as well: what cannot be recorded is not promoted."""
     whole = disk(promoted.folder, 3)
     url = serve(promoted)
     whole.fill(leave_kb)
     done = promoted.run("retrain")
     assert "Traceback" not in done.stdout + done.stderr
-    if leave_kb < 200:
-        assert done.returncode == exits.STORAGE, done.stdout + done.stderr
-        assert len(done.stderr.splitlines()) == 1
-        assert promoted.visible() == [1]
-    else:
-        assert done.returncode == exits.OK, done.stdout + done.stderr
-        assert "the ledger misses 'promoted' of this run: " in done.stdout
+    assert done.returncode == exits.STORAGE, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert promoted.visible() == [1]
     assert all(artifacts.damaged_files(promoted.models / str(version)) == [] for version in promoted.visible())
     assert httpx.post(f"{url}:predict", json={"instances": [[1.0, 2.0]]}).status_code == 200
     whole.free()

@@ -27,6 +27,9 @@ SETTINGS = {"train": {"epochs": 2, "batch_size": 32}, "data": {"synthetic": {"ro
 # what TensorFlow's own Python code does while it exports
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
+BROKEN = "Read less bytes|Failed to find any matching files|Can't parse|Could not find"
+"""TensorFlow's words for a SavedModel that is not whole."""
+
 
 def make(folder, seed=7, **sections):
     config = Config.model_validate({**SETTINGS, **sections})
@@ -151,7 +154,7 @@ def test_champion_that_does_not_load_says_so_and_the_candidate_still_qualifies(c
     expected = candidate.predictions[: len(candidate.sample["features"])]
     with Qualifier(stderr=subprocess.DEVNULL) as qualifier:
         qualifier.ask_champion(copied, candidate.sample, tmp_path)
-        with pytest.raises(ModelLoadError, match="cannot be loaded"):
+        with pytest.raises(ModelLoadError, match=BROKEN):
             qualifier.champion_answers()
         assert len(qualifier.check(candidate.folder, candidate.sample, expected, tmp_path)) == 1
 
@@ -217,13 +220,13 @@ def test_other_shape_is_a_complaint(candidate, tmp_path):
 )
 def test_damaged_candidate_is_a_complaint(copied, candidate, tmp_path, damage):
     damage(copied)
-    with pytest.raises(Exception, match=r"cannot be loaded|cannot be read"):
+    with pytest.raises(Exception, match=BROKEN):
         compare(copied, candidate, tmp_path)
 
 
 def test_damaged_candidate_does_not_qualify(copied, candidate, tmp_path):
     _truncate(copied / "variables" / "variables.data-00000-of-00001")
-    with pytest.raises(QualificationError, match=r"does not work in a fresh process: .* cannot be loaded: "):
+    with pytest.raises(QualificationError, match=f"does not work in a fresh process: ({BROKEN})"):
         check(copied, candidate, tmp_path)
 
 

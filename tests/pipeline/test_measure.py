@@ -17,7 +17,7 @@ from keepfit.ledger import Event
 from keepfit.pipeline.evaluate import evaluate
 from keepfit.pipeline.gate import Evidence, decide
 from keepfit.pipeline.gate.evidence import Champion
-from keepfit.pipeline.looks import holdout_use
+from keepfit.pipeline.looks import earlier_use
 from keepfit.pipeline.measure import Answers, measure
 from keepfit.pipeline.slices import Slice, find_slices
 
@@ -162,6 +162,6 @@ def test_looks_are_verdicts_on_mostly_the_same_rows():
         Event(datetime.now(UTC), "promoted", "old", 1, "", {"verdict": {}}),
         Event(datetime.now(UTC), "promoted", "older", 1, "", {}),
     ]
-    assert holdout_use(events, same).earlier_looks == 4
-    assert holdout_use(events, fresh).earlier_looks == 1
-    assert holdout_use([], same).shared == 0.0
+    assert earlier_use(events, same).earlier_looks == 4
+    assert earlier_use(events, fresh).earlier_looks == 1
+    assert earlier_use([], same).shared == 0.0

@@ -164,7 +164,8 @@ def test_candidate_that_predicts_nan_is_rejected_and_not_a_crash(own):
     own.configure(model="own_model:predicts_nan")
     done = own.run("retrain")
     assert done.returncode == exits.REJECTED, done.stderr
-    assert "some predictions are not finite numbers" in done.stdout
+    log = (own.folder / "last_train_log.txt").read_text(encoding="utf-8")
+    assert "some predictions are not finite numbers" in log
     (candidate,) = (own.models / ".candidates").iterdir()
     assert artifacts.read_metrics(candidate)["test_loss"] is None
 
