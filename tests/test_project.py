@@ -61,7 +61,7 @@ MISTAKES = {
         {"trian": {}},
         (
             "config.json: trian (found {}) is unknown: did you mean train? allowed here: $schema, "
-            "model_name, gate, train, data, model, schedule, notifications, serving, frontend, ledger, retention, "
+            "model_name, gate, train, data, model, schedule, notifications, serving, frontend, ledger, tracking, retention, "
             "models_dir, tf_cpp_min_log_level"
         ),
     ),
