@@ -1,8 +1,10 @@
 """Wall time of `python retrain_pipeline.py`, from data to served, beside a plain Keras script in the same run.
 
-    python benchmarks/retrain_cycle.py [--runs 7]
+    python benchmarks/retrain_cycle.py [--runs 7] [--gate]
 
-Each pair of runs follows directly on one another, so that a machine whose speed drifts does not decide the ratio.
+With --gate the control is the same run with the bare point rule for a gate, and the gate that is measured has further
+metrics and slices beside its comparison with the served version. Each pair of runs follows directly on one another, and
+they take turns in going first, so that a machine whose speed drifts does not decide the ratio.
 """
 
 import argparse
@@ -13,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -21,32 +25,53 @@ from machine import describe
 
 ROOT = Path(__file__).resolve().parent.parent
 REST_PORT, GRPC_PORT = 18501, 18500
+FULL_GATE = {
+    "metrics": {
+        "auc": {"min": 0.9, "margin": 0.05},
+        "f1": {"min": 0.9},
+        "log_loss": {"max": 0.5, "margin": 0.2},
+        "brier": {"max": 0.2},
+    },
+    "slices": [{"where": f"x1 < {limit}"} for limit in range(10)],
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7)
-    runs = parser.parse_args().runs
-    with tempfile.TemporaryDirectory() as folder:
-        config = _project(Path(folder))
-        retrain = [sys.executable, str(ROOT / "retrain_pipeline.py"), "--config", str(config)]
-        plain = [sys.executable, str(ROOT / "benchmarks" / "plain_keras.py"), str(Path(folder, "plain"))]
-        _timed(retrain)
-        _timed(plain)
+    parser.add_argument("--gate", action="store_true", help="against the same run with the bare point rule")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = _config(folder / "config.json", FULL_GATE if arguments.gate else {})
+        ours = [sys.executable, str(ROOT / "retrain_pipeline.py"), "--config", str(config)]
+        control = [sys.executable, str(ROOT / "benchmarks" / "plain_keras.py"), str(folder / "plain")]
+        if arguments.gate:
+            bare = _config(folder / "bare.json", {})
+            control = [sys.executable, str(ROOT / "benchmarks" / "bare_gate.py"), "--config", str(bare)]
+        _timed(ours)
+        _timed(control)
         server = subprocess.Popen([sys.executable, "-m", "keepfit", "serve", "--config", str(config)])
         try:
             _await_server()
-            pairs = [(_timed(retrain), _timed(plain)) for _ in range(runs)]
+            pairs = [_pair(ours, control, ours_first=number % 2 == 0) for number in range(arguments.runs)]
         finally:
             server.terminate()
             server.wait()
-    _report(pairs)
+    _report(pairs, "the same with the bare point rule" if arguments.gate else "plain Keras script")
 
 
-def _project(folder: Path) -> Path:
-    config = folder / "config.json"
-    config.write_text(json.dumps({"serving": {"rest_port": REST_PORT, "grpc_port": GRPC_PORT}}), encoding="utf-8")
-    return config
+def _config(path: Path, gate: Mapping[str, Any]) -> Path:
+    sections = {"serving": {"rest_port": REST_PORT, "grpc_port": GRPC_PORT}, "gate": gate}
+    path.write_text(json.dumps(sections), encoding="utf-8")
+    return path
+
+
+def _pair(ours: list[str], control: list[str], *, ours_first: bool) -> tuple[float, float]:
+    if ours_first:
+        return _timed(ours), _timed(control)
+    its = _timed(control)
+    return _timed(ours), its
 
 
 def _timed(command: list[str]) -> float:
@@ -68,16 +93,16 @@ def _await_server() -> None:
     raise SystemExit("the model server did not come up within 60 s")
 
 
-def _report(pairs: list[tuple[float, float]]) -> None:
+def _report(pairs: list[tuple[float, float]], control_name: str) -> None:
     ratios = [ours / control for ours, control in pairs]
     print(f"{describe()}; {len(pairs)} pairs")
-    print(f"{'':32}{'min':>8}{'median':>8}{'max':>8}")
+    print(f"{'':44}{'min':>6}{'median':>8}{'max':>8}")
     for name, values in (
         ("retrain_pipeline.py, to served, s", [ours for ours, _ in pairs]),
-        ("plain Keras script (control), s", [control for _, control in pairs]),
+        (f"{control_name} (control), s", [control for _, control in pairs]),
         ("ratio", ratios),
     ):
-        print(f"{name:34}{min(values):6.2f}{statistics.median(values):8.2f}{max(values):8.2f}")
+        print(f"{name:44}{min(values):6.2f}{statistics.median(values):8.2f}{max(values):8.2f}")
 
 
 if __name__ == "__main__":

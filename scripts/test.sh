@@ -15,13 +15,18 @@ if [[ ${#missing[@]} != 0 && $(id -u) == 0 ]] && command -v apt-get >/dev/null; 
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   rm /tmp/keepfit-policy.$$
 fi
-# The tests of tracking need MLflow's server, whose requirements contradict ours: it gets an environment of its own.
+# The tests of tracking need MLflow's server, whose requirements contradict ours: it gets an environment of its own,
+# installed beside the checks.
 mlflow=mlflow==3.17.2
-if [[ $(cat .venv-mlflow/.installed 2>/dev/null) != "$mlflow" ]]; then
+install_mlflow() {
+  [[ $(cat .venv-mlflow/.installed 2>/dev/null) != "$mlflow" ]] || return 0
   echo "test: installing $mlflow into .venv-mlflow (about 850 MB, a minute or two) ..." >&2
   .venv/bin/python -m venv --clear .venv-mlflow
   PIP_DISABLE_PIP_VERSION_CHECK=1 .venv-mlflow/bin/python -m pip install --quiet "$mlflow"
   echo "$mlflow" >.venv-mlflow/.installed
-fi
-if [[ $# == 0 ]]; then ./scripts/check.sh; fi
-exec .venv/bin/python -m pytest -n 2 --dist loadgroup "$@"
+}
+install_mlflow &
+if [[ $# == 0 ]]; then ./scripts/check.sh || { wait; exit 1; }; fi
+wait $!
+# tests/conftest.py groups the tests by file and says which come first
+exec .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder "$@"

@@ -21,12 +21,31 @@ import pytest
 from keepfit import exits
 from keepfit.tether import VARIABLE
 
+TESTS = Path(__file__).parent
+LONGEST = (
+    *("e2e/test_crash.py", "e2e/test_readme.py", "e2e/test_examples.py", "e2e/test_storage_faults.py"),
+    *("serving/test_kills.py", "serving/test_swap.py", "pipeline/test_run.py", "pipeline/test_tracking.py"),
+)
+"""The files that take a minute and more, by how long they take."""
+
 SMALL = {
     # 80 holdout rows show little: enough that nothing shows a later version to be worse
     "gate": {"min_accuracy_percent": 90, "champion": {"test": "not_shown_worse"}},
     "train": {"epochs": 2, "batch_size": 32},
     "data": {"synthetic": {"rows": 400}},
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Give each file to one worker, so that what its tests share is made once; the longest first, to end together."""
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TESTS).as_posix()))
+    places = {TESTS / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 class UserProject:

@@ -1,8 +1,10 @@
 """What was trained can be trained again to the bit, and what stands in the way is named."""
 
 import json
+import os
 
 import polars as pl
+import psycopg
 import pytest
 
 from keepfit import exits
@@ -87,6 +89,32 @@ def test_data_that_is_gone_is_told(own):
     (own.folder / "elsewhere.csv").rename(own.folder / "rows.csv")
     assert done.returncode == exits.INVALID_DATA
     assert "rows.csv" in done.stderr
+
+
+@pytest.fixture
+def table(postgres):
+    """The URL of a database with a table `visits`, and a connection to it."""
+    url = postgres.new_database()
+    rows = synthetic.make(SyntheticConfig(rows=400), seed=1)
+    with psycopg.connect(os.path.expandvars(url), autocommit=True) as connection:
+        connection.execute("create table visits (x1 double precision, x2 double precision, label bigint)")
+        with connection.cursor() as cursor:
+            cursor.executemany("insert into visits values (%s, %s, %s)", rows.select("x1", "x2", "label").rows())
+        yield url.replace("postgresql:", "postgresql+psycopg:"), connection
+
+
+def test_rows_of_a_database_are_repeated_to_the_bit_until_they_change(table, user_project):
+    url, connection = table
+    user_project.configure(data={"source": "sql", "url": url, "query": "select * from visits"})
+    done = user_project.run("retrain")
+    assert done.returncode == exits.OK, done.stdout + done.stderr
+    connection.execute("update visits set x1 = x1 where label = 0")
+    assert outcome(user_project.run("reproduce", "1", "--json")) == ("identical", True, True, exits.OK)
+    connection.execute("update visits set label = 1 where x1 = (select min(x1) from visits)")
+    done = user_project.run("reproduce", "1")
+    assert done.returncode == exits.DIFFERENT
+    assert "the data changed: 400 rows are there now, 400 were then" in done.stdout
+    assert "target.train.1" in done.stdout
 
 
 def test_run_that_never_came_to_a_model_cannot_be_repeated(tmp_path, promoted):

@@ -9,9 +9,9 @@ import pytest
 
 from keepfit.client import AsyncClient, Client
 
-from ..serving.conftest import models, prepared, serve, shared  # noqa: TID252 - tests are no installed package
+from ..serving.conftest import models, prepared, serve, serve_all, shared  # noqa: TID252 - tests are no installed package
 
-__all__ = ["models", "prepared", "serve", "shared"]
+__all__ = ["models", "prepared", "serve", "serve_all", "shared"]
 
 
 class Blocking:

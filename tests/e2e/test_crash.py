@@ -1,10 +1,16 @@
 """SIGKILL at every stage boundary and at random instants, beside a client that predicts all the time."""
 
 import json
+import os
 import random
+import select
+import signal
+import subprocess
+import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 import httpx
 import pytest
@@ -14,9 +20,28 @@ from keepfit.pipeline import artifacts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-RANDOM_KILLS = 20
+RANDOM_KILLS = 14
 SEED = 20260301
 POLL_S = 0.0005
+WATCH_S = 0.002
+
+# Imports once what takes seconds, and forks a process that retrains for each line that it reads; sound, as in
+# serving/zygote.py, for no import starts a thread. Writes the process's number, and how it ended.
+FORKS = """
+import os, sys
+import keepfit.pipeline.candidate
+from keepfit.cli import main
+
+for _ in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(null, stream)
+        main(["retrain"])
+    print(pid, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
 
 
 def in_log(text):
@@ -68,6 +93,40 @@ BOUNDARIES = {
 }
 
 
+@pytest.fixture
+def forks(promoted):
+    """A process that has TensorFlow imported and forks runs of the project."""
+    command = [sys.executable, "-c", FORKS]
+    options = {"cwd": promoted.folder, "env": promoted.environ, "text": True}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options) as process:
+        yield process
+        process.stdin.close()
+
+
+class Forked:
+    """`keepfit retrain` in a process of those, which differs from a started one in what it has imported already."""
+
+    def __init__(self, forks):
+        self._forks, self._code = forks, None
+        forks.stdin.write("\n")
+        forks.stdin.flush()
+        self._handle = os.pidfd_open(int(forks.stdout.readline()))
+
+    def poll(self):
+        return self.wait() if select.select([self._handle], [], [], 0)[0] else None
+
+    def kill(self):
+        if self._code is None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def wait(self):
+        if self._code is None:
+            self._code = int(self._forks.stdout.readline())
+            os.close(self._handle)
+        return self._code
+
+
 class Client(threading.Thread):
     """Predicts all the time; what is not a prediction is a failure."""
 
@@ -79,7 +138,7 @@ class Client(threading.Thread):
 
     def run(self):
         with httpx.Client(timeout=30) as client:
-            while not self.stopped.wait(0.005):
+            while not self.stopped.wait(0.02):
                 try:
                     response = client.post(self._url, json={"instances": [[4.0, 4.0], [0.0, 0.0]]})
                     (high,), (low,) = response.json()["predictions"]
@@ -100,7 +159,7 @@ class Watcher(threading.Thread):
         self.runs, self.wrong = {}, []
 
     def run(self):
-        while not self.stopped.wait(POLL_S):
+        while not self.stopped.wait(WATCH_S):
             for version in self._project.visible():
                 if version not in self.runs:
                     self.runs[version] = self._check(version)
@@ -152,10 +211,10 @@ def state_before(project):
     }
 
 
-def kill_when(project, is_reached, before, timeout_s=180):
+def kill_when(project, start, is_reached, before, timeout_s=180):
     """Run until the condition holds, and kill; returns whether the run was still there to be killed."""
     _remove_log(project)
-    process = project.start("retrain", stdout=-3, stderr=-3)
+    process = start()
     deadline = time.monotonic() + timeout_s
     while not is_reached(project, before) and process.poll() is None:
         assert time.monotonic() < deadline, "the stage was never reached"
@@ -187,20 +246,22 @@ def check_record(project, watcher):
     assert {(run, kinds[0]) for run, kinds in endings.items()} <= told
 
 
-def test_no_kill_hurts_what_is_served_or_recorded(promoted, serve):
+def test_no_kill_hurts_what_is_served_or_recorded(promoted, serve, forks):
     url = serve(promoted)
     killed, reached = 0, {}
     with running(Client(url)) as client, running(Watcher(promoted)) as watcher:
         for _ in range(2):
             for name, is_reached in BOUNDARIES.items():
-                reached[name] = reached.get(name, 0) + kill_when(promoted, is_reached, state_before(promoted))
+                was_killed = kill_when(promoted, lambda: Forked(forks), is_reached, state_before(promoted))
+                reached[name] = reached.get(name, 0) + was_killed
                 watcher.check_all()
                 assert client.failures == [], f"killed at the stage: {name}"
         _full_run(promoted, watcher)
         chance, duration_s = random.Random(SEED), _full_run(promoted, watcher)
         for _ in range(RANDOM_KILLS):
             until = time.monotonic() + chance.uniform(0.05, duration_s)
-            killed += kill_when(promoted, lambda *_, until=until: time.monotonic() >= until, {})
+            start = partial(promoted.start, "retrain", stdout=-3, stderr=-3)
+            killed += kill_when(promoted, start, lambda *_, until=until: time.monotonic() >= until, {})
             watcher.check_all()
         _full_run(promoted, watcher)
     assert client.failures == []

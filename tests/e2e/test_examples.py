@@ -20,6 +20,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from keepfit import exits
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ("breast_cancer", "digits", "churn")
 BY_ROWS = 20
@@ -193,3 +195,22 @@ def test_the_model_reaches_what_the_data_allows(served: Served) -> None:
         best = json.loads(text)["expected_accuracy_percent"]
         # 2,400 holdout rows have a standard error of 0.6 points
         assert best - 3 <= reached <= best + 2.5
+
+
+@pytest.mark.parametrize("served", ["digits"], indirect=True)
+def test_digits_are_trained_again_to_the_bit_until_the_data_changes(served: Served) -> None:
+    data = served.folder / "data.parquet"
+    done = reproduce(served)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "IDENTICAL: weights and predictions are bit-identical" in done.stdout
+    before = data.read_bytes()
+    served.frame.head(served.frame.height - 1).write_parquet(data)
+    done = reproduce(served)
+    data.write_bytes(before)
+    assert done.returncode == exits.DIFFERENT
+    assert f"the data changed: {served.frame.height - 1:,} rows are there now" in done.stdout
+
+
+def reproduce(served: Served) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "keepfit", "reproduce", "1"]
+    return subprocess.run(command, cwd=served.folder, capture_output=True, text=True, check=False)

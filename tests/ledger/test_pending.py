@@ -41,6 +41,18 @@ def test_what_is_not_taken_goes_on_waiting(path):
     assert [found.reason for found in pending.events()] == ["x"]
 
 
+def test_what_is_dropped_waits_no_longer_and_the_rest_does(path):
+    pending = Pending(path)
+    first, second = event("first"), event("second")
+    pending.add(first)
+    pending.add(second)
+    pending.drop([first.id])
+    assert pending.events() == [second]
+    pending.drop([second.id, "unknown"])
+    assert pending.events() == []
+    assert not path.exists()
+
+
 def test_line_that_was_cut_off_hides_no_other_and_is_kept_aside(path):
     pending, taken = Pending(path), []
     pending.add(event("x"))

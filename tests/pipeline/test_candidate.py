@@ -164,7 +164,7 @@ def test_champion_that_kills_its_process_is_not_held_against_the_candidate(candi
     with Qualifier(stderr=subprocess.DEVNULL) as qualifier:
         qualifier.ask_champion(candidate.folder, candidate.sample, tmp_path)
         for child in psutil.Process().children():
-            if "keepfit.pipeline.qualifier" in child.cmdline():
+            if "keepfit.pipeline.qualifier" in " ".join(child.cmdline()):
                 child.kill()
         with pytest.raises(ModelLoadError, match="gave no answer: it ended with -9"):
             qualifier.champion_answers()

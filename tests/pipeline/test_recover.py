@@ -12,7 +12,7 @@ import pytest
 from keepfit.errors import BusyError, StorageError
 from keepfit.ledger import Event, open_ledger
 from keepfit.pipeline.lock import only_run
-from keepfit.pipeline.recover import recover
+from keepfit.pipeline.recover import Recovery, recover
 from keepfit.versions import Versions
 
 HOLD = (
@@ -93,30 +93,34 @@ def publish(versions, metrics):
 METRICS = {"run": "run-7", "created_at": "2026-03-01T02:00:00+00:00", "verdict": {"reason": "98 % ≥ 97 %"}}
 
 
+NOTHING = Recovery(0, (), ())
+
+
 def test_nothing_to_do_does_nothing(versions, ledger):
-    assert recover(versions, ledger) == (0, [])
+    assert recover(versions, ledger) == NOTHING
     assert ledger.events() == []
 
 
 def test_leftovers_go_and_the_killed_run_is_recorded(versions, ledger):
     versions.stage("run-1")
     ledger.append("started", "manual", run="run-1")
-    removed, (event,) = recover(versions, ledger)
-    assert (removed, event.kind, event.run) == (1, "interrupted", "run-1")
+    found = recover(versions, ledger)
+    assert [(event.kind, event.run) for event in found.news] == [("interrupted", "run-1")]
+    assert (found.removed, found.rebuilt) == (1, ())
     assert [event.kind for event in ledger.events()] == ["started", "interrupted"]
-    assert recover(versions, ledger) == (0, [])
+    assert recover(versions, ledger) == NOTHING
 
 
 def test_version_published_right_before_the_kill_gets_its_record(versions, ledger):
     ledger.append("started", "manual", run="run-7")
     number = publish(versions, METRICS)
-    _, (event,) = recover(versions, ledger)
+    (event,) = recover(versions, ledger).news
     assert (event.kind, event.run, event.version) == ("promoted", "run-7", number)
     recorded = ledger.events()[-1]
     assert recorded.reason == "98 % ≥ 97 % (recorded afterwards)"
     assert recorded.at.isoformat() == METRICS["created_at"]
     assert recorded.details == METRICS
-    assert recover(versions, ledger) == (0, [])
+    assert recover(versions, ledger) == NOTHING
 
 
 @pytest.mark.parametrize("metrics", [None, {}, {"verdict": 3, "created_at": 7, "run": None}, {"created_at": "x"}])
@@ -139,7 +143,8 @@ def test_lost_ledger_is_rebuilt_with_what_was_taken_back_and_what_was_not_promot
         }
         (staged / "metrics.json").write_text(json.dumps(metrics))
         versions.keep_candidate(staged, 3)
-    recover(versions, ledger)
+    found = recover(versions, ledger)
+    assert (found.news, len(found.rebuilt)) == ((), 7)
     assert [(event.kind, event.run, event.version) for event in ledger.events()] == [
         ("promoted", "run-1", 1),
         ("promoted", "run-2", 2),
@@ -149,7 +154,24 @@ def test_lost_ledger_is_rebuilt_with_what_was_taken_back_and_what_was_not_promot
         ("staged", "run-6", None),
         ("rolled_back", None, 1),
     ]
-    assert recover(versions, ledger) == (0, [])
+    assert recover(versions, ledger) == NOTHING
+
+
+def test_version_that_appears_beside_a_sound_record_is_news(versions, ledger):
+    ledger.append("started", "manual", run="another")
+    ledger.append("promoted", "x", run="another", version=9)
+    publish(versions, METRICS)
+    found = recover(versions, ledger)
+    assert ([event.run for event in found.news], found.rebuilt) == (["run-7"], ())
+
+
+def test_damaged_record_lost_what_was_told_but_not_the_ending_of_a_killed_run(versions, ledger):
+    publish(versions, {**METRICS, "run": "run-6"})
+    publish(versions, METRICS)
+    ledger.append("started", "manual", run="run-7")
+    found = recover(versions, ledger, was_damaged=True)
+    assert [event.run for event in found.news] == ["run-7"]
+    assert [event.run for event in found.rebuilt] == ["run-6"]
 
 
 def test_override_is_rebuilt_as_one(versions, ledger):
@@ -166,7 +188,7 @@ def test_override_is_rebuilt_as_one(versions, ledger):
 
 def test_run_that_another_host_started_is_not_called_interrupted(versions, ledger):
     ledger.add([Event(datetime.now(UTC), "started", "x", None, "manual", {}, {"host": "elsewhere.example"})])
-    assert recover(versions, ledger) == (0, [])
+    assert recover(versions, ledger) == NOTHING
 
 
 def test_version_that_was_restored_is_not_recorded_twice(versions, ledger):
@@ -174,4 +196,4 @@ def test_version_that_was_restored_is_not_recorded_twice(versions, ledger):
     recover(versions, ledger)
     publish(versions, METRICS)
     ledger.append("restored", "x", version=2)
-    assert recover(versions, ledger) == (0, [])
+    assert recover(versions, ledger) == NOTHING

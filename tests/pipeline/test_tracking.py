@@ -4,13 +4,16 @@ import base64
 import socket
 import threading
 import time
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
 from keepfit import exits
-from keepfit.pipeline.tracking import track
+from keepfit.ledger import Event
+from keepfit.ledger.pending import Pending
+from keepfit.pipeline.tracking import keep, track
 from keepfit.project import load
 
 pytestmark = pytest.mark.xdist_group("mlflow")
@@ -135,12 +138,42 @@ def test_version_unknown_to_the_server_is_registered_with_the_next_run(mlflow_se
     assert "none.csv" in by_key(failed["data"]["tags"])["reason"]
 
 
-def test_server_that_is_down_costs_a_note(user_project, free_port):
-    user_project.configure(tracking={"mlflow_url": f"http://127.0.0.1:{free_port}", "timeout_s": 60})
-    done = user_project.run("retrain")
+def test_server_that_is_down_costs_a_note_and_hears_of_it_later(mlflow_server, user_project, free_port):
+    down = {"mlflow_url": f"http://127.0.0.1:{free_port}", "timeout_s": 60}
+    done = user_project.configure(model_name="late", tracking=down).run("retrain")
     assert done.returncode == exits.OK, done.stdout + done.stderr
     assert user_project.visible() == [1]
     assert "note       not everything was logged to tracking.mlflow_url: " in done.stdout
+    recorded = user_project.metrics(1)
+
+    user_project.configure(
+        model_name="late",
+        data={"source": "csv", "path": "none.csv"},
+        tracking={"mlflow_url": mlflow_server, "timeout_s": 200},
+    )
+    done = user_project.run("retrain")
+    assert done.returncode == exits.INVALID_DATA
+    assert "not everything was logged" not in done.stdout
+    mlflow = Mlflow(mlflow_server, "late")
+    second, first = mlflow.runs()
+    assert first["info"]["run_name"] == recorded["run"]
+    assert by_key(first["data"]["tags"])["ending"] == "promoted"
+    assert by_key(first["data"]["params"])["seed"] == str(recorded["seed"])
+    assert {"metrics.json", "report.html", "model"} <= mlflow.files(first)
+    assert by_key(second["data"]["tags"])["ending"] == "invalid_data"
+    assert by_key(second["data"]["params"])["trigger"] == "manual"
+    assert by_key(mlflow.champion()["tags"]) == {"keepfit_version": "1", "keepfit_run": recorded["run"]}
+    assert not (user_project.folder / "state" / "mlflow.pending.jsonl").exists()
+
+
+def test_of_a_server_that_never_comes_back_the_oldest_are_given_up(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        project = _project(tmp_path, silent.getsockname()[1], 2)
+        for number in range(102):
+            assert keep(project, Event(datetime.now(UTC), "failed", str(number), None, "x", {})) == ""
+        assert "it took longer" in track(project, {})
+    waiting = Pending(tmp_path / "state" / "mlflow.pending.jsonl").events()
+    assert [event.run for event in waiting] == [str(number) for number in range(2, 102)]
 
 
 class Nonsense(BaseHTTPRequestHandler):

@@ -167,9 +167,9 @@ def free_ports(count):
     return ports
 
 
-@pytest.fixture(scope="session")
-def serve():
-    """Return a function that starts a server on an existing folder; all are stopped at the end of the session."""
+@contextlib.contextmanager
+def server_starter():
+    """Give a function that starts a server on an existing folder, and stop them all at the end."""
     servers = []
 
     def start(models, *flags, wait=True):
@@ -195,28 +195,46 @@ def serve():
             server.wait_for(lambda: httpx.get(f"{server.url}/readyz").status_code == 200, 60)
         return server
 
-    yield start
-    for server in servers:
-        server.stop()
+    try:
+        yield start
+    finally:
+        for server in servers:
+            server.process.terminate()
+        for server in servers:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def serve():
+    """Start servers that run until the module is through."""
+    with server_starter() as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
-def shared(serve, prepared, tmp_path_factory):
+def serve_all():
+    """Start servers that modules share."""
+    with server_starter() as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shared(serve_all, prepared, tmp_path_factory):
     """A server with version 2 that tests only ask, and never change."""
     models = tmp_path_factory.mktemp("shared") / "models"
     models.mkdir()
     shutil.copytree(prepared / "2", models / "2")
-    return serve(models)
+    return serve_all(models)
 
 
 @pytest.fixture(scope="session")
-def guarded(serve, prepared, tmp_path_factory):
+def guarded(serve_all, prepared, tmp_path_factory):
     """A server that asks for keys, has small limits, logs every request and lets web pages call it."""
     folder = tmp_path_factory.mktemp("guarded")
     shutil.copytree(prepared / "2", folder / "models" / "2")
     made = keys.new("tester")
     keys.append(folder / "keys", made.line)
-    server = serve(
+    server = serve_all(
         folder / "models",
         f"--api_keys_file={folder / 'keys'}",
         "--access_log_sample_rate=1",
@@ -251,12 +269,12 @@ class Guarded:
 
 
 @pytest.fixture(scope="session")
-def half_plus_two(serve, tmp_path_factory):
+def half_plus_two(serve_all, tmp_path_factory):
     """A server with version 123 of the model in half_plus_two.py, which tests only ask."""
     models = tmp_path_factory.mktemp("half_plus_two") / "models"
     program = Path(__file__).parent / "half_plus_two.py"
     subprocess.run([sys.executable, str(program), str(models / "123")], check=True, capture_output=True)
-    return serve(models)
+    return serve_all(models)
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""Records that the database did not take, one JSON line each in a file, until it takes them.
+"""Records that their taker, a database for one, did not take: one JSON line each in a file, until it does.
 
-Nothing is lost between the two: a line leaves the file only after the database has it, and is recognised there by its
-id if the file could not be emptied.
+Nothing is lost between the two: a line leaves the file only after the taker has it, and is recognised there by its id
+if the file could not be emptied.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -43,6 +43,18 @@ class Pending:
                 # somebody's editor, or a disk that lies: kept for a person to look at
                 write_atomically(self._path.with_suffix(".unreadable"), "\n".join(unreadable) + "\n")
             self._path.unlink(missing_ok=True)
+
+    def drop(self, ids: Collection[str]) -> None:
+        """Let the records with these ids wait no longer; raises StorageError."""
+        if not ids or not self._path.exists():
+            return
+        with guarded(self._path), self._lock():
+            events, unreadable = _parsed(self._lines())
+            left = [json.dumps(event.to_dict(), ensure_ascii=False) for event in events if event.id not in ids]
+            if left or unreadable:
+                write_atomically(self._path, "\n".join([*left, *unreadable]) + "\n")
+            else:
+                self._path.unlink(missing_ok=True)
 
     def _lines(self) -> list[str]:
         try:

@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from keepfit.pipeline import artifacts
-from keepfit.pipeline.mlflow_values import params, points
+from keepfit.pipeline.mlflow_values import LOGGED, params, points
 
 ALIAS = "champion"
 MODEL = "model"
@@ -31,15 +31,30 @@ _MOST_AT_ONCE = 100
 _LONGEST_TAG = 5000
 
 
-def log(client: MlflowClient, request: Mapping[str, Any]) -> None:
-    """Log the runs, register the current version if it is not there, and move the alias. Raises MlflowException."""
+def log(client: MlflowClient, request: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+    """Log the runs, register the current version if it is not there, and move the alias. Raises MlflowException.
+
+    Calls `tell` with the event of each run that is logged. One that the server refuses keeps none of the others back.
+    """
     name = request["model_name"]
     experiment = _experiment(client, name)
+    refused: MlflowException | None = None
     for run in request["runs"]:
-        _log_run(client, experiment, run)
-        if run["kind"] in ("promoted", "overridden"):
-            _registered(client, name, experiment, run)
-    champion = request["champion"]
+        try:
+            _log_run(client, experiment, run)
+            # of a late run the files may be gone
+            if run["kind"] in ("promoted", "overridden") and run["folder"]:
+                _registered(client, name, experiment, run)
+        except MlflowException as error:
+            refused = error
+        else:
+            tell(run["event"])
+    _move_alias(client, name, experiment, request["champion"])
+    if refused:
+        raise refused
+
+
+def _move_alias(client: MlflowClient, name: str, experiment: str, champion: Mapping[str, Any] | None) -> None:
     if champion is None:
         _remove_alias(client, name)
         return
@@ -155,7 +170,7 @@ def main() -> int:
     """Do what the request on standard input says; a sentence on standard output if that fails."""
     signal.alarm(int(float(sys.argv[1])) + 5)  # so that it ends although the process that waits for it is gone
     try:
-        log(MlflowClient(), json.load(sys.stdin))
+        log(MlflowClient(), json.load(sys.stdin), lambda event: print(f"{LOGGED}{event}", flush=True))  # noqa: T201
     except Exception as error:  # noqa: BLE001 - the top of this process: whatever a server answers becomes a sentence
         text = " ".join(str(error).split())
         print(f"{type(error).__name__}: {text[:300]}")  # noqa: T201 - the answer to the parent process

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+LOGGED = "logged: "
+"""Begins the line by which mlflow_log.py says that an event, whose id follows, is at the server."""
 _LONGEST_PARAM = 6000
 _LONGEST_NAME = 250
 

@@ -109,7 +109,3 @@ def main() -> None:
                 # TensorFlow's messages are of several lines, and a reason is one sentence
                 answer = {"wrong": " ".join(str(error).split())}
             print(json.dumps(answer), flush=True)  # noqa: T201 - the answer to the parent process
-
-
-if __name__ == "__main__":
-    main()

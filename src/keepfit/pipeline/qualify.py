@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import selectors
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from keepfit import tether
 from keepfit.errors import ModelLoadError, QualificationError
 from keepfit.pipeline.contract import OUTPUT_NAME, SIGNATURE_NAME
 from keepfit.storage import guarded
@@ -21,6 +23,12 @@ from keepfit.storage import guarded
 Inputs = Mapping[str, NDArray[Any]]
 
 _TIMEOUT_S = 300
+_PROGRAM = """
+from keepfit import tether
+tether.die_with_parent()  # before the import that takes seconds
+from keepfit.pipeline.qualifier import main
+main()
+"""
 
 
 class Qualifier:
@@ -78,7 +86,8 @@ class Qualifier:
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "keepfit.pipeline.qualifier"],
+            [sys.executable, "-c", _PROGRAM],
+            env={**os.environ, tether.VARIABLE: str(os.getpid())},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,21 @@ _AFTERWARDS = "(recorded afterwards)"
 _BY_DECISION: Mapping[str, Kind] = {"REJECT": "rejected", "INCONCLUSIVE": "inconclusive", "PROMOTE": "staged"}
 
 
-def recover(versions: Versions, ledger: Ledger) -> tuple[int, list[Event]]:
-    """Remove half-made candidates and complete the record; return how many, and what was added to the record.
+@dataclass(frozen=True)
+class Recovery:
+    """What was put right.
 
-    Raises StorageError.
+    `removed` half-made candidates; `news` was added to the record and nobody has heard of it; `rebuilt` was added
+    because the record was lost, and is no news.
     """
+
+    removed: int
+    news: tuple[Event, ...]
+    rebuilt: tuple[Event, ...]
+
+
+def recover(versions: Versions, ledger: Ledger, *, was_damaged: bool = False) -> Recovery:
+    """Remove half-made candidates and complete the record, which may just have lost some. Raises StorageError."""
     removed = versions.clean_staging()
     events = ledger.events()
     found = untold(versions, events)
@@ -29,7 +40,11 @@ def recover(versions: Versions, ledger: Ledger) -> tuple[int, list[Event]]:
     killed = [run for run in unfinished_runs(events) if run not in ended and _was_here(run, events)]
     completed = [*found, *(_interrupted(run) for run in killed)]
     ledger.add(completed)
-    return removed, completed
+    # of a run that the record still knows to have started, it is the ending that is missing
+    started = {event.run for event in events if event.kind == "started"}
+    is_lost = was_damaged or not events
+    rebuilt = tuple(event for event in completed if is_lost and event.run not in started)
+    return Recovery(removed, tuple(event for event in completed if event not in rebuilt), rebuilt)
 
 
 def untold(versions: Versions, events: Sequence[Event]) -> list[Event]:

@@ -16,13 +16,13 @@ from rich.console import Console
 
 from keepfit.errors import DataError, KeepfitError
 from keepfit.ledger import ENDINGS, Event, Kind, Ledger, LedgerPlace, mend, open_ledger
-from keepfit.pipeline import artifacts
+from keepfit.pipeline import artifacts, tracking
 from keepfit.pipeline.journal import Journal
 from keepfit.pipeline.lock import only_run
 from keepfit.pipeline.notify import Notifier
 from keepfit.pipeline.qualify import Qualifier
+from keepfit.pipeline.recorded_config import without_secrets
 from keepfit.pipeline.recover import recover
-from keepfit.pipeline.tracking import track
 from keepfit.project import Project
 from keepfit.versions import Versions
 
@@ -32,7 +32,7 @@ TRIGGERS: dict[str, Trigger] = {"manual": "manual", "schedule": "schedule", "fir
 
 @dataclass(frozen=True)
 class Run:
-    """What the stages of one run share. `endings` is how it ended: one at most; `happened` is what is to be tracked."""
+    """What the stages of one run share. `endings` is how it ended: one at most."""
 
     id: str
     trigger: Trigger
@@ -45,7 +45,6 @@ class Run:
     clock: Callable[[], float] = time.monotonic
     durations_s: dict[str, float] = field(default_factory=dict)
     endings: list[Kind] = field(default_factory=list)
-    happened: list[Event] = field(default_factory=list)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -77,7 +76,13 @@ class Run:
         self, kind: Kind, reason: str, version: int | None = None, details: Mapping[str, Any] | None = None
     ) -> None:
         """Have it tracked when the run is over, so that a slow server holds up nothing else."""
-        self.happened.append(Event(datetime.now(UTC), kind, self.id, version, reason, details or {}))
+        known = details or {"trigger": self.trigger, "config": without_secrets(self.project.config)}
+        self.keep(Event(datetime.now(UTC), kind, self.id, version, reason, known))
+
+    def keep(self, event: Event) -> None:
+        """Let an event of this run, or of a killed one, be tracked; trouble with that is a note."""
+        if trouble := tracking.keep(self.project, event):
+            self.journal.warn(trouble)
 
     def announce(self, about: str, kind: Kind, reason: str, version: int | None) -> None:
         """Tell people; trouble with that is a note."""
@@ -105,30 +110,40 @@ def open_run(
         only_run(project.models_dir, trigger),
         Journal(log_path, console) as journal,
         Qualifier() as qualifier,  # early, so that it imports TensorFlow while the data is read
-        _sound_ledger(LedgerPlace.of(project), journal) as ledger,
+        _sound_ledger(LedgerPlace.of(project), journal) as (ledger, mended),
     ):
         notifier = Notifier(project.notifications_path, project.config.notifications.urls, environ)
         run = Run(run_id, trigger, project, versions, ledger, journal, notifier, qualifier)
-        removed, completed = recover(versions, ledger)
-        if removed:
-            journal.warn(f"removed {removed} leftover{'s' if removed > 1 else ''} of interrupted runs from staging")
-        for event in completed:
-            journal.warn(f"completed the record of run {event.run}: {event.kind}, {event.reason}")
-            run.announce(event.run or "-", event.kind, event.reason, event.version)
-        run.happened.extend(completed)
+        _recover(run, was_damaged=bool(mended))
         try:
             yield run
         finally:
-            if run.happened and (trouble := track(project, environ, run.happened, trigger)):
+            if trouble := tracking.track(project, environ):
                 journal.warn(trouble)
 
 
 @contextmanager
-def _sound_ledger(place: LedgerPlace, journal: Journal) -> Iterator[Ledger]:
+def _sound_ledger(place: LedgerPlace, journal: Journal) -> Iterator[tuple[Ledger, str]]:
     if done := mend(place):
         journal.warn(done)
     with open_ledger(place) as ledger:
-        yield ledger
+        yield ledger, done
+
+
+def _recover(run: Run, *, was_damaged: bool) -> None:
+    found = recover(run.versions, run.ledger, was_damaged=was_damaged)
+    if found.removed:
+        run.journal.warn(f"removed {_count(found.removed, 'leftover')} of interrupted runs from staging")
+    if found.rebuilt:
+        run.journal.warn(f"{_count(len(found.rebuilt), 'lost record')} made again from what models has")
+    for event in found.news:
+        run.journal.warn(f"completed the record of run {event.run}: {event.kind}, {event.reason}")
+        run.announce(event.run or "-", event.kind, event.reason, event.version)
+        run.keep(event)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @contextmanager
