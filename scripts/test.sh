@@ -6,9 +6,11 @@ cd "$(dirname "$0")/.."
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+command -v promtool >/dev/null || missing+=(prometheus)
+command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
 if [[ ${#missing[@]} != 0 && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
   echo "test: installing ${missing[*]} for the tests ..." >&2
-  # Debian would start a server of its own after the installation; the tests start theirs
+  # Debian would start servers of its own after the installation; the tests start theirs
   printf '#!/bin/sh\nexit 101\n' >/tmp/keepfit-policy.$$ && chmod +x /tmp/keepfit-policy.$$
   apt-get update -qq
   POLICYRCD=/tmp/keepfit-policy.$$ DEBIAN_FRONTEND=noninteractive \

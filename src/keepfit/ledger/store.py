@@ -94,6 +94,14 @@ class Ledger:
             for row in rows
         ]
 
+    def count(self) -> int:
+        """How many events there are: as long as it is the same, so are they. Raises StorageError."""
+        query = sa.select(sa.func.count()).select_from(schema.events)
+        if self._model is not None:
+            query = query.where(schema.events.c.model == self._model)
+        with self._translated(), self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
     def require_writable(self) -> None:
         """Raise StorageError unless an event could be recorded now: writes one, and takes it back."""
         event = Event(datetime.now(UTC), "started", None, None, "", {})

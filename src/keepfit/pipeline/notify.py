@@ -25,25 +25,29 @@ class Notifier:
 
     def __init__(self, log_path: Path, urls: Sequence[str], environ: Mapping[str, str]) -> None:
         self._log_path = log_path
-        self._urls = urls
+        self.urls = urls
         self._environ = environ
 
     def announce(self, run: str, version: int | None, verdict: str, reason: str, model_name: str) -> list[str]:
         """Announce a decision; return what went wrong, one sentence each, without any secret."""
-        when = datetime.now(UTC).isoformat(timespec="seconds")
         numbered = "-" if version is None else str(version)
-        line = f"{when} model={model_name} run={run} version={numbered} verdict={verdict} reason={reason}"
-        problems = []
-        try:
-            append_line(self._log_path, line)
-        except StorageError as error:
-            problems.append(str(error))
+        line = f"model={model_name} run={run} version={numbered} verdict={verdict} reason={reason}"
         subject = model_name if version is None else f"{model_name} version {version}"
         title = f"Keepfit: {subject} {_WORDS.get(verdict, verdict.replace('_', ' '))}"
-        problems += [problem for url in self._urls if (problem := self._send(url, title, f"{reason}\nRun {run}"))]
-        for problem in problems:
-            _log.warning("notification failed: %s", problem)
-        return problems
+        return [*self.note(line), *self.send(title, f"{reason}\nRun {run}")]
+
+    def note(self, line: str) -> list[str]:
+        """Write one line with the time before it into the log file; return what went wrong."""
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        try:
+            append_line(self._log_path, f"{when} {line}")
+        except StorageError as error:
+            return _warned([str(error)])
+        return []
+
+    def send(self, title: str, body: str) -> list[str]:
+        """Send a message to every URL; return what went wrong, one sentence each, without any secret."""
+        return _warned([problem for url in self.urls if (problem := self._send(url, title, body))])
 
     def _send(self, url: str, title: str, body: str) -> str:
         kind = url.partition("://")[0] if "://" in url else "configured"
@@ -57,6 +61,12 @@ class Notifier:
             return str(error)
         except Exception as error:  # noqa: BLE001 - whatever a notification service raises must not fail the run
             return f"the {kind} notification failed with {type(error).__name__}"
+
+
+def _warned(problems: list[str]) -> list[str]:
+    for problem in problems:
+        _log.warning("notification failed: %s", problem)
+    return problems
 
 
 @contextmanager
