@@ -21,8 +21,8 @@ from keepfit.errors import (
 )
 from keepfit.serving import joining
 from keepfit.serving.batching_config import Batching
+from keepfit.serving.frames import Header
 from keepfit.serving.request_queue import Key, Pending, RequestQueue
-from keepfit.serving.tensors import Header
 from keepfit.serving.timing import current, now
 from keepfit.serving.worker_process import OnReply
 from keepfit.signatures import Signature, first_name

@@ -1,5 +1,6 @@
 """What a worker is told about the version that it loads: sent by the front, read by the worker."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -24,7 +25,7 @@ class LoadRequest:
         return {"op": "load", "path": path, "how": asdict(self)}
 
     @classmethod
-    def of(cls, header: dict[str, Any]) -> Self:
+    def of(cls, header: Mapping[str, Any]) -> Self:
         """Return the request in a frame's header."""
         return cls(**{**header["how"], "tags": tuple(header["how"]["tags"])})
 

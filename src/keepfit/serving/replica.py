@@ -11,7 +11,7 @@ from typing import Protocol
 from keepfit.dtypes import Array
 from keepfit.errors import KeepfitError, ModelLoadError, UnavailableError
 from keepfit.serving.batching import Batcher
-from keepfit.serving.tensors import Header
+from keepfit.serving.frames import Header
 from keepfit.serving.timing import now
 from keepfit.serving.worker_process import Worker, Workers
 

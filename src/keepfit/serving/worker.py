@@ -17,15 +17,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import orjson
 import tensorflow as tf
 
 from keepfit import protos, savedmodel
 from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
 from keepfit.serving import tflite, warmup
+from keepfit.serving.frames import Frame, FrameReader, Header, encode
 from keepfit.serving.load_request import LoadRequest
-from keepfit.serving.tensors import PREFIX, Header, allocate, decode, encode
 from keepfit.signatures import Signature
 
 LOADING_NICENESS = 10
@@ -62,7 +61,7 @@ def serve(connection: socket.socket) -> None:
 def _answer_all(connection: socket.socket) -> None:
     _send(connection, {"op": "hello", "pid": os.getpid()}, {})
     model: Model | None = None
-    for header, tensors in _frames(connection):
+    for header, tensors, _ in _frames(connection):
         started = time.perf_counter()
         try:
             if header["op"] == "load":
@@ -72,8 +71,7 @@ def _answer_all(connection: socket.socket) -> None:
                 raise InferenceError("the worker has no model")
             else:
                 reply = model.run(header["signature"], tensors, header["outputs"])
-            run_us = (time.perf_counter() - started) * 1e6
-            _send(connection, {"op": header["op"], "run_us": run_us}, reply)
+            _send(connection, {"op": header["op"]}, reply, time.perf_counter() - started)
         except KeepfitError as error:
             _refuse(connection, header, error)
         except ConnectionError:
@@ -130,36 +128,22 @@ def _signature_map(model: Model) -> bytes:
     return serialized
 
 
-def _frames(connection: socket.socket) -> Iterator[tuple[Header, dict[str, Array]]]:
+def _frames(connection: socket.socket) -> Iterator[Frame]:
+    """Yield what comes until the other side closes."""
+    reader = FrameReader()
     while True:
-        prefix = allocate(PREFIX.size)
-        if not _receive(connection, prefix):
-            return
-        header_size, body_size = PREFIX.unpack(prefix.data)
-        head, body = allocate(header_size), allocate(body_size)
-        if not (_receive(connection, head) and _receive(connection, body)):
-            return
-        header = orjson.loads(head.tobytes())
-        yield header, decode(header, body)
-
-
-def _receive(connection: socket.socket, target: Array) -> bool:
-    """Fill the target; False if the other side has closed."""
-    view = target.data
-    while view:
         try:
-            count = connection.recv_into(view)
+            count = connection.recv_into(reader.space())
         except ConnectionError:
-            return False
+            return
         if count == 0:
-            return False
-        view = view[count:]
-    return True
+            return
+        yield from reader.take(count)
 
 
-def _send(connection: socket.socket, header: Header, tensors: Mapping[str, Any]) -> None:
-    buffers = encode(header, {name: [np.asarray(array)] for name, array in tensors.items()})
-    connection.sendall(b"".join(buffers))
+def _send(connection: socket.socket, header: Header, tensors: Mapping[str, Any], run_s: float = 0.0) -> None:
+    for buffer in encode(header, {name: [np.asarray(array)] for name, array in tensors.items()}, run_s):
+        connection.sendall(buffer)
 
 
 def main() -> int:

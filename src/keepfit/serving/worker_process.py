@@ -15,12 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-import orjson
-
 from keepfit import errors
 from keepfit.dtypes import Array
 from keepfit.errors import KeepfitError, UnavailableError
-from keepfit.serving.tensors import PREFIX, Header, allocate, decode, encode
+from keepfit.serving.frames import Frame, FrameReader, Header, encode
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +34,7 @@ STOP_GRACE_S = 5.0
 """A worker that was told to end and has not after this long is killed."""
 
 
-class Worker(asyncio.Protocol):
+class Worker(asyncio.BufferedProtocol):
     """A worker process. Answers come in the order of requests, so none needs a number."""
 
     def __init__(self) -> None:
@@ -47,7 +45,7 @@ class Worker(asyncio.Protocol):
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[OnReply] = deque()
-        self._received = bytearray()
+        self._reader = FrameReader()
 
     def send(self, header: Header, tensors: Mapping[str, Sequence[Array]], on_reply: OnReply) -> None:
         """Send a request; on_reply gets its outputs, its error, or UnavailableError if the worker dies first."""
@@ -55,7 +53,8 @@ class Worker(asyncio.Protocol):
             on_reply(UnavailableError("The model's process has ended"))
             return
         self._waiting.append(on_reply)
-        self._transport.writelines(encode(header, tensors))
+        for buffer in encode(header, tensors):
+            self._transport.write(buffer)
 
     async def call(self, header: Header) -> dict[str, Array]:
         """Send a request without tensors and return the reply's; raises what the worker answers."""
@@ -89,20 +88,15 @@ class Worker(asyncio.Protocol):
         """Keep the transport (asyncio calls this)."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next bytes go (asyncio calls this)."""
+        del sizehint
+        return self._reader.space()
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Hand out each reply that is complete (asyncio calls this)."""
-        self._received += data
-        while len(self._received) >= PREFIX.size:
-            header_size, body_size = PREFIX.unpack_from(self._received)
-            start = PREFIX.size + header_size
-            end = start + body_size
-            if len(self._received) < end:
-                return
-            header = orjson.loads(memoryview(self._received)[PREFIX.size : start])
-            body = allocate(body_size)
-            body[:] = memoryview(self._received)[start:end]
-            del self._received[:end]
-            self._deliver(header, body)
+        for frame in self._reader.take(nbytes):
+            self._deliver(frame)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everybody who waits that the process has ended (asyncio calls this)."""
@@ -115,7 +109,8 @@ class Worker(asyncio.Protocol):
         for on_reply in waiting:
             on_reply(UnavailableError("The model's process died while it ran the request"))
 
-    def _deliver(self, header: Header, body: Array) -> None:
+    def _deliver(self, frame: Frame) -> None:
+        header = frame.header
         if header["op"] == "hello":
             self.pid = header["pid"]
             return
@@ -124,7 +119,7 @@ class Worker(asyncio.Protocol):
         if "error" in header:
             on_reply(getattr(errors, header["error"])(header["message"], **header["details"]))
         else:
-            on_reply(decode(header, body), header.get("run_us", 0.0) / 1e6)
+            on_reply(frame.tensors, frame.run_s)
 
 
 @dataclass(frozen=True, slots=True)
