@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -73,12 +73,27 @@ def up(config: _Config = None) -> None:
     """Run everything: first training if needed, model server, web page, schedule."""
     from keepfit.up import Stack
 
-    project = _project(config)
-    stack = Stack(project, config, _console(), os.environ)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's & set it
-            signal.signal(number, lambda *_: stack.stop())
+    stack = Stack(_project(config), config, _console(), os.environ)
+    _call_on_signals(stack.stop)
     stack.run()
+
+
+@app.command()
+def trainer(
+    host: Annotated[str | None, typer.Option(help="Default: trainer.host of config.json, 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: trainer.port, 5003.")] = None,
+    config: _Config = None,
+) -> None:
+    """Retrain by schedule, and at once if there is no version, for a model server that runs elsewhere."""
+    from keepfit.monitor.endpoint import Endpoint
+    from keepfit.trainer import Trainer
+
+    project = _project(config)
+    section = project.config.trainer
+    endpoint = Endpoint(project, host or section.host, port or section.port, os.environ)
+    service = Trainer(project, config, endpoint, _console(), os.environ)
+    _call_on_signals(service.stop)
+    service.run()
 
 
 @app.command()
@@ -345,6 +360,12 @@ def _print_parts(parts: Sequence["RenderableType"]) -> None:
         if number:
             console.print()
         console.print(part, highlight=False)
+
+
+def _call_on_signals(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's & set it
+            signal.signal(number, lambda *_: stop())
 
 
 def _end_on_sigterm() -> None:

@@ -281,6 +281,13 @@ class FrontendConfig(Section):
     timeout_s: float = Field(10.0, gt=0, description="How long a prediction may take before it is a 504.")
 
 
+class TrainerConfig(Section):
+    """What `keepfit trainer` listens on: its health, its metrics, and the alerts that Alertmanager sends."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(5003, ge=1, le=65535, description="Port to listen on.")
+
+
 class LedgerConfig(Section):
     """Where runs, verdicts and deployments are recorded."""
 
@@ -355,6 +362,7 @@ class Config(Section):
     notifications: NotificationsConfig = NotificationsConfig()
     serving: ServingConfig = ServingConfig()
     frontend: FrontendConfig = FrontendConfig()
+    trainer: TrainerConfig = TrainerConfig()
     ledger: LedgerConfig = LedgerConfig()
     tracking: TrackingConfig = TrackingConfig()
     retention: RetentionConfig = RetentionConfig()

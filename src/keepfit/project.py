@@ -24,9 +24,10 @@ _HOST = r"[a-z0-9._-]+|[0-9a-f:.]+(%\w+)?"
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a config.json, and what it says."""
+    """A folder with a config.json, and what it says. All that is written goes below `home`, the same unless told."""
 
     root: Path
+    home: Path
     config: Config
     serving_url: str
     serving_is_elsewhere: bool
@@ -35,22 +36,32 @@ class Project:
     @property
     def models_dir(self) -> Path:
         """Where the versions are."""
-        return self.root / self.config.models_dir
+        return self.home / self.config.models_dir
+
+    @property
+    def state_dir(self) -> Path:
+        """What has to outlast a process, apart from the versions."""
+        return self.home / "state"
+
+    @property
+    def logs_dir(self) -> Path:
+        """What the processes print."""
+        return self.home / "logs"
 
     @property
     def ledger_path(self) -> Path:
         """The SQLite file of the ledger."""
-        return self.root / "state" / "ledger.sqlite3"
+        return self.state_dir / "ledger.sqlite3"
 
     @property
     def notifications_path(self) -> Path:
         """One line a decision."""
-        return self.root / "notifications.log"
+        return self.home / "notifications.log"
 
     @property
     def train_log_path(self) -> Path:
         """The log of the last training."""
-        return self.root / "last_train_log.txt"
+        return self.home / "last_train_log.txt"
 
 
 def load(path: Path, environ: Mapping[str, str], *, must_exist: bool = False) -> Project:
@@ -64,7 +75,8 @@ def load(path: Path, environ: Mapping[str, str], *, must_exist: bool = False) ->
     host = environ.get("TF_HOST", "").strip()
     url = parse_host(host, config.serving.rest_port) if host else _url(config.serving.host, config.serving.rest_port)
     is_elsewhere = bool(host) and not _is_loopback(url)
-    return Project(path.parent, config, url, is_elsewhere, environ.get("KEEPFIT_API_KEY", "").strip() or None)
+    key = environ.get("KEEPFIT_API_KEY", "").strip() or None
+    return Project(path.parent, _home(path.parent, environ), config, url, is_elsewhere, key)
 
 
 def parse_host(text: str, default_port: int) -> str:
@@ -93,6 +105,14 @@ def expand_environment(text: str, environ: Mapping[str, str]) -> str:
         return environ[name]
 
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
+
+
+def _home(root: Path, environ: Mapping[str, str]) -> Path:
+    """The folder for all that is written: KEEPFIT_HOME, where a container mounts its volume, or the project's own."""
+    home = environ.get("KEEPFIT_HOME", "").strip()
+    if home and not Path(home).is_absolute():
+        raise ConfigError(f"KEEPFIT_HOME is {home!r}: expected the whole path of a folder")
+    return Path(home) if home else root
 
 
 def _url(host: str, port: int, scheme: str = "http") -> str:

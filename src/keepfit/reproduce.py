@@ -106,7 +106,7 @@ def _request(project: Project, entry: Entry, scratch: str) -> dict[str, Any]:
 
 
 def _ask(project: Project, request: Mapping[str, Any]) -> dict[str, Any]:
-    log_path = make_folder(project.root / "logs") / "reproduce.log"
+    log_path = make_folder(project.logs_dir) / "reproduce.log"
     command = [sys.executable, "-m", "keepfit.pipeline.rebuild"]
     with guarded(log_path), log_path.open("w", encoding="utf-8") as log:
         done = subprocess.run(

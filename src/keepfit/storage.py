@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,23 @@ def make_folder(path: Path) -> Path:
     with guarded(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def require_writable(folder: Path) -> None:
+    """Make the folder if it is not there, and raise StorageError that says what to do if no file can be made in it."""
+    make_folder(folder)
+    with guarded(folder):
+        try:
+            descriptor, name = tempfile.mkstemp(prefix=".probe-", dir=folder)
+        except PermissionError as error:
+            owner = folder.stat()
+            raise StorageError(
+                f"{folder} cannot be written by user {os.getuid()}, group {os.getgid()}: it belongs to "
+                f"{owner.st_uid}:{owner.st_gid}; run as that user (in a container: UID={owner.st_uid} and "
+                f"GID={owner.st_gid} in the file .env), or give the folder away: chown -R {os.getuid()}:{os.getgid()}"
+            ) from error
+        os.close(descriptor)
+        Path(name).unlink()
 
 
 def write_atomically(path: Path, text: str) -> None:

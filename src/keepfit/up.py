@@ -1,6 +1,5 @@
 """`keepfit up`: the whole loop as one process tree. Knows which parts there are; the supervisor keeps them running."""
 
-import subprocess
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,10 +12,9 @@ from rich.table import Table
 
 from keepfit import ports
 from keepfit.project import Project
-from keepfit.schedule.runner import Runner
+from keepfit.retrainer import Retrainer
 from keepfit.storage import make_folder
-from keepfit.supervisor import Part, Supervisor, start_keepfit, stop_processes
-from keepfit.versions import Versions
+from keepfit.supervisor import Part, Supervisor, stop_processes
 
 STOP_WITHIN_S = 8.0
 _TICK_S = 0.2
@@ -35,9 +33,7 @@ class Stack:
         self._console = console
         self._environ = environ
         self._supervisor = Supervisor(environ, self._tell)
-        self._runner = self._make_runner()
-        self._wanted: str | None = None
-        self._retraining: subprocess.Popen[bytes] | None = None
+        self._retrainer = Retrainer(project, self._config, environ, self._tell)
         self._stopping = False
 
     def run(self) -> None:
@@ -47,7 +43,7 @@ class Stack:
             self._start_parts()
             self._train_first_version()
             self._show_addresses()
-            self._start_schedule()
+            self._retrainer.start_schedule(datetime.now(UTC))
             while not self._stopping:
                 self._tick()
         finally:
@@ -65,56 +61,26 @@ class Stack:
         ports.require_free(frontend.host, frontend.port, "web page", "frontend.port")
 
     def _start_parts(self) -> None:
-        now, logs = time.monotonic(), make_folder(self._project.root / "logs")
+        now, logs = time.monotonic(), make_folder(self._project.logs_dir)
         if not self._project.serving_is_elsewhere:
             self._supervisor.start(Part("model server", ("serve", *self._config), logs / "server.log"), now)
         self._supervisor.start(Part("frontend", ("frontend", *self._config), logs / "frontend.log"), now)
 
     def _train_first_version(self) -> None:
-        if Versions(self._project.models_dir).numbers():
-            return
-        self._tell("has no version yet and trains the first one")
-        self._wanted = "first"
+        self._retrainer.want_first_version()
         self._tick()
-        while self._retraining is not None and not self._stopping:
+        while self._retrainer.is_busy and not self._stopping:
             self._tick()
-
-    def _make_runner(self) -> Runner | None:
-        config = self._project.config.schedule
-        if not config.enabled:
-            return None
-        return Runner(config, self._project.root / "state" / "schedule_looked_at")
-
-    def _start_schedule(self) -> None:
-        if self._runner is None:
-            return
-        now = datetime.now(UTC)
-        if self._runner.start(now):
-            self._tell("a scheduled retraining was missed while Keepfit was down: it runs now")
-            self._wanted = "schedule"
-        following = self._runner.next_time(now)
-        if following is None:
-            self._tell(
-                f"schedule.cron {self._project.config.schedule.cron!r} never comes: nothing is retrained by itself"
-            )
-        else:
-            self._tell(f"the next scheduled retraining is on {following:%A %d %B %Y at %H:%M %Z}")
 
     def _tick(self) -> None:
         time.sleep(_TICK_S)
-        self._supervisor.poll(time.monotonic())
-        if self._retraining is not None and self._retraining.poll() is not None:
-            self._retraining = None
-        if self._runner is not None and self._runner.is_due(datetime.now(UTC)):
-            self._wanted = "schedule"
-        if self._retraining is None and self._wanted is not None:
-            arguments = ("retrain", *self._config, "--trigger", self._wanted)
-            self._retraining, self._wanted = start_keepfit(arguments, self._environ), None
+        now = time.monotonic()
+        self._supervisor.poll(now)
+        self._retrainer.tick(now)
 
     def _stop_processes(self) -> None:
         self._console.print("[bold]Keepfit[/] stops")
-        retraining = [self._retraining] if self._retraining is not None else []
-        stop_processes([*self._supervisor.release(), *retraining], STOP_WITHIN_S)
+        stop_processes([*self._supervisor.release(), *self._retrainer.release()], STOP_WITHIN_S)
 
     def _show_addresses(self) -> None:
         config = self._project.config

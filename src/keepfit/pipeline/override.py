@@ -38,7 +38,7 @@ def override(
     Raises VersionNotFoundError, QualificationError if it cannot be served, StorageError, DeploymentError.
     """
     kept = find_candidate(Versions(project.models_dir), run_id)
-    log = make_folder(project.root / "logs") / "promote.log"
+    log = make_folder(project.logs_dir) / "promote.log"
     with open_run(kept.name, project, "manual", log, console, environ) as run:
         try:
             metrics = _servable(run.versions, kept, new_schema=new_schema)

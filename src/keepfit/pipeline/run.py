@@ -146,7 +146,7 @@ def _train(run: Run, dataset: Dataset, seed: int) -> "Candidate":
 
 def _tensorboard(run: Run) -> Path | None:
     folder = run.project.config.train.tensorboard_dir
-    return None if folder is None else run.project.root / folder / run.id
+    return None if folder is None else run.project.home / folder / run.id
 
 
 def _set_aside(

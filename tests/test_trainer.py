@@ -1,0 +1,57 @@
+"""`keepfit trainer` as a process: first version, schedule, where it writes, the end."""
+
+import subprocess
+import time
+
+import pytest
+
+
+class Started:
+    """`keepfit trainer`, with what it has printed so far."""
+
+    def __init__(self, project, log, **options):
+        self._log = log
+        with log.open("wb") as file:
+            self.process = project.start("trainer", "--port", str(project.trainer_port), stdout=file, stderr=subprocess.STDOUT, **options)
+
+    def printed(self):
+        return self._log.read_text(encoding="utf-8")
+
+    def wait_for(self, text):
+        deadline = time.monotonic() + 120
+        while text not in self.printed():
+            assert self.process.poll() is None, self.printed()
+            assert time.monotonic() < deadline, self.printed()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    started = []
+
+    def start(project, **options):
+        started.append(Started(project, tmp_path / "trainer.log", **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait(30)
+
+
+def test_it_trains_the_first_version_then_keeps_to_the_schedule_and_ends_when_told(trainer, user_project):
+    started = trainer(user_project)
+    started.wait_for("the next scheduled retraining is on")
+    assert user_project.visible() == [1]
+    started.process.terminate()
+    assert started.process.wait(30) == 0, started.printed()
+
+
+def test_everything_is_written_below_keepfit_home(trainer, user_project, tmp_path):
+    home = tmp_path / "home"
+    user_project.environ["KEEPFIT_HOME"] = str(home)
+    trainer(user_project).wait_for("the next scheduled retraining is on")
+    assert sorted(path.name for path in user_project.folder.iterdir()) == ["config.json"]
+    assert (home / "models" / "1" / "metrics.json").is_file()
+    assert {"last_train_log.txt", "notifications.log", "state"} <= {path.name for path in home.iterdir()}
