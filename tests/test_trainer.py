@@ -3,16 +3,18 @@
 import subprocess
 import time
 
+import httpx
 import pytest
 
 
 class Started:
     """`keepfit trainer`, with what it has printed so far."""
 
-    def __init__(self, project, log, **options):
+    def __init__(self, project, log, port):
         self._log = log
+        self.url = f"http://127.0.0.1:{port}"
         with log.open("wb") as file:
-            self.process = project.start("trainer", "--port", str(project.trainer_port), stdout=file, stderr=subprocess.STDOUT, **options)
+            self.process = project.start("trainer", "--port", str(port), stdout=file, stderr=subprocess.STDOUT)
 
     def printed(self):
         return self._log.read_text(encoding="utf-8")
@@ -26,11 +28,11 @@ class Started:
 
 
 @pytest.fixture
-def trainer(tmp_path):
+def trainer(tmp_path, free_port):
     started = []
 
-    def start(project, **options):
-        started.append(Started(project, tmp_path / "trainer.log", **options))
+    def start(project):
+        started.append(Started(project, tmp_path / "trainer.log", free_port))
         return started[-1]
 
     yield start
@@ -44,6 +46,8 @@ def test_it_trains_the_first_version_then_keeps_to_the_schedule_and_ends_when_to
     started = trainer(user_project)
     started.wait_for("the next scheduled retraining is on")
     assert user_project.visible() == [1]
+    assert httpx.get(f"{started.url}/healthz").status_code == 200
+    assert 'keepfit_current_version{model="keepfit"} 1.0' in httpx.get(f"{started.url}/metrics").text
     started.process.terminate()
     assert started.process.wait(30) == 0, started.printed()
 
