@@ -30,5 +30,5 @@ install_mlflow() {
 install_mlflow &
 if [[ $# == 0 ]]; then ./scripts/check.sh || { wait; exit 1; }; fi
 wait $!
-# tests/conftest.py groups the tests by file and says which come first
-exec .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder "$@"
+# a file is one worker's: what its tests share is made once; tests/conftest.py says which come first
+exec .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 # one worker runs them all, so that their servers start once
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 DIGIT = ", ".join(["0, 0, 5, 13, 9, 1, 0, 0"] * 8)
 

@@ -16,8 +16,6 @@ from keepfit.ledger.pending import Pending
 from keepfit.pipeline.tracking import keep, track
 from keepfit.project import load
 
-pytestmark = pytest.mark.xdist_group("mlflow")
-
 HARD = {"synthetic": {"rows": 400, "class_separation": 1.0}}
 
 
