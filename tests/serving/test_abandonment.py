@@ -17,9 +17,9 @@ def request(signature, **inputs):
     return message
 
 
-@pytest.fixture(scope="module", params=["envoy", "hypercorn"])
-def server(request, serve, half_plus_two):
-    return serve(half_plus_two.models, f"--front={request.param}")
+@pytest.fixture(scope="module")
+def server(serve, half_plus_two):
+    return serve(half_plus_two.models)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The command line: flags, their mistakes, ports, and both fronts."""
+"""The command line: flags, their mistakes and ports."""
 
 import re
 import socket
@@ -7,15 +7,13 @@ import sys
 import time
 from pathlib import Path
 
-import grpc
 import httpx
 import pytest
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from keepfit.errors import ConfigError
-from keepfit.serving import command, envoy_front
+from keepfit.serving import command
 from keepfit.serving.flags import BY_NAME, FLAGS
-from keepfit.serving.options import Options, from_environment, to_environment
+from keepfit.serving.options import Options
 
 
 def test_flags_are_taken_in_both_forms(tmp_path):
@@ -79,7 +77,6 @@ def test_numbers_may_be_negative_where_tensorflow_serving_says_so():
         (["--model_base_path=x", "--max_num_load_retries=-1"], "a whole number from 0 to 2147483647"),
         (["--model_base_path=x", "--num_request_iterations_for_warmup=1.5"], "a whole number from"),
         (["--model_base_path=x", "--per_process_gpu_memory_fraction=2"], "a number from 0 to 1"),
-        (["--model_base_path=x", "--front=nginx"], "it takes auto, envoy or hypercorn"),
         (["--model_base_path=x", "--use_alts_credentials"], "use --ssl_config_file"),
         (
             [
@@ -179,13 +176,6 @@ def test_bad_text_file_ends_the_start_with_tensorflow_servings_message(tmp_path,
     )
 
 
-def test_options_survive_the_environment(monkeypatch):
-    options = command.parse(["--model_base_path=x", "--model_name=ä"])
-    for name, value in to_environment(options).items():
-        monkeypatch.setenv(name, value)
-    assert from_environment() == options
-
-
 def test_port_in_use_is_named_without_a_traceback(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -211,49 +201,15 @@ def test_wrong_flag_ends_with_2(capsys):
 def test_command_imports_neither_tensorflow_nor_a_front():
     program = (
         "import sys, keepfit.serving.command; "
-        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'pyvoy', 'hypercorn', 'numpy')))"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'uvloop', 'httptools', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_envoy_listens_on_both_ports_with_one_application_and_has_no_admin():
-    config = envoy_front.config(Options(model_base_path="x", port=1, rest_api_port=2))
-    (listener,) = config["static_resources"]["listeners"]
-    assert listener["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 2}
-    assert [entry["address"]["socket_address"]["port_value"] for entry in listener["additional_addresses"]] == [1]
-    assert listener["enable_reuse_port"] is False
-    assert "admin" not in config
-
-
-@pytest.mark.parametrize("front", ["envoy", "hypercorn"])
-def test_both_fronts_answer_on_both_ports_within_half_a_second_or_so(serve, models, front):
+def test_both_apis_are_answered_within_half_a_second_or_so(serve, models):
     started = time.monotonic()
-    server = serve(models, f"--front={front}", wait=False)
+    server = serve(models, wait=False)
     server.wait_for(lambda: httpx.get(f"{server.url}/healthz").status_code == 200)
     assert time.monotonic() - started < 3.0  # 0.4 s on an idle machine; other tests may run beside this one
     assert httpx.get(f"http://127.0.0.1:{server.grpc_port}/healthz").status_code == 200
     assert server.stop() == 0
-
-
-def test_hypercorn_serves_grpc_with_trailers_too(serve, prepared, models):
-    server = serve(models, "--front=hypercorn", wait=False)
-    server.publish(prepared / "2", 1)
-    server.wait_for_version(1, 60)
-    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        assert list(stub.Predict(predict_request(), timeout=10).outputs["y"].float_val) == [6.0]
-        with pytest.raises(grpc.RpcError) as caught:
-            stub.Predict(predict_request("other"), timeout=10)
-        assert caught.value.code() == grpc.StatusCode.NOT_FOUND
-    assert server.predict().json() == {"predictions": [[6.0]]}
-    assert server.stop() == 0
-
-
-def predict_request(model="m"):
-    message = predict_pb2.PredictRequest()
-    message.model_spec.name = model
-    message.inputs["x"].dtype = 1
-    message.inputs["x"].float_val.extend([1.0, 2.0])
-    for size in (1, 2):
-        message.inputs["x"].tensor_shape.dim.add(size=size)
-    return message

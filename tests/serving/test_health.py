@@ -1,4 +1,4 @@
-"""gRPC's health service and the place of the metrics, on both fronts."""
+"""gRPC's health service and the place of the metrics."""
 
 import threading
 
@@ -16,12 +16,12 @@ from .conftest import wait_for
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-@pytest.fixture(params=["envoy", "hypercorn"])
-def empty(request, serve, models):
+@pytest.fixture
+def empty(serve, models):
     """A server with the health service and metrics elsewhere, whose model has no version yet."""
     config = models.parent / "monitoring.config"
     config.write_text('prometheus_config { enable: true path: "/metrics" }\n')
-    flags = ("--enable_grpc_healthcheck_service", f"--monitoring_config_file={config}", f"--front={request.param}")
+    flags = ("--enable_grpc_healthcheck_service", f"--monitoring_config_file={config}")
     server = serve(models, *flags, wait=False)
     server.wait_for(lambda: httpx.get(f"{server.url}/healthz").status_code == 200, 60)
     return server

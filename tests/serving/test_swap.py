@@ -282,10 +282,9 @@ def command_line(pid):
     return Path(f"/proc/{pid}/cmdline").read_text()
 
 
-@pytest.mark.parametrize("front", ["envoy", "hypercorn"])
-def test_stop_finishes_requests_in_flight_and_leaves_no_process(serve, prepared, models, front):
+def test_stop_finishes_requests_in_flight_and_leaves_no_process(serve, prepared, models):
     shutil.copytree(prepared / "1", models / "1")
-    server = serve(models, f"--front={front}")
+    server = serve(models)
     pids = [server.process.pid, *children_of(server), *server.worker_pids()]
     answers = []
     body = {"signature_name": "slow", "instances": [1.0]}

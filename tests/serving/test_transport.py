@@ -1,4 +1,4 @@
-"""TLS, client certificates and Unix sockets, with real clients, on both fronts."""
+"""TLS, client certificates and Unix sockets, with real clients."""
 
 import shutil
 import socket
@@ -21,8 +21,6 @@ from keepfit.serving import channel_arguments, command, tls
 
 from .certificates import Authority
 from .conftest import wait_for
-
-FRONTS = ("envoy", "hypercorn")
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +51,15 @@ def ready(url, context):
     return lambda: httpx.get(f"{url}/readyz", verify=context).status_code == 200
 
 
-@pytest.fixture(scope="module", params=FRONTS)
-def encrypted(request, serve, prepared, authority, tmp_path_factory):
+@pytest.fixture(scope="module")
+def encrypted(serve, prepared, authority, tmp_path_factory):
     """A server with TLS and client certificates on both ports and on its Unix socket."""
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp("tls")
     shutil.copytree(prepared / "2", folder / "models" / "2")
     flags = (
         f"--ssl_config_file={authority.ssl_config()}",
         "--rest_api_ssl",
         f"--grpc_socket_path={folder / 'grpc.sock'}",
-        f"--front={request.param}",
     )
     server = serve(folder / "models", *flags, wait=False)
     wait_for(ready(f"https://localhost:{server.rest_port}", authority.context()), 60, server.log.read_text)
@@ -129,16 +126,14 @@ def test_the_key_is_on_no_command_line_and_in_no_environment(encrypted, authorit
     assert secret not in process.joinpath("cmdline").read_bytes() + process.joinpath("environ").read_bytes()
 
 
-@pytest.fixture(scope="module", params=FRONTS)
-def half_encrypted(request, serve, prepared, authority, tmp_path_factory):
+@pytest.fixture(scope="module")
+def half_encrypted(serve, prepared, authority, tmp_path_factory):
     """A server with TLS on gRPC only, as tensorflow_model_server has it, and a plain REST port."""
-    folder = tmp_path_factory.mktemp(request.param)
+    folder = tmp_path_factory.mktemp("tls")
     shutil.copytree(prepared / "2", folder / "models" / "2")
     file = authority.ssl_config(client_verify=True)
     socket_path = folder / "grpc.sock"
-    return serve(
-        folder / "models", f"--ssl_config_file={file}", f"--grpc_socket_path={socket_path}", f"--front={request.param}"
-    )
+    return serve(folder / "models", f"--ssl_config_file={file}", f"--grpc_socket_path={socket_path}")
 
 
 def test_tls_for_grpc_alone_leaves_rest_plain(half_encrypted, authority):
@@ -169,22 +164,14 @@ def test_messages_of_many_megabytes_pass_tls(half_encrypted, authority):
     assert answer.outputs["y"].tensor_shape.dim[0].size == rows
 
 
-def test_socket_and_private_folder_are_removed_in_the_end(half_encrypted):
+def test_socket_is_removed_in_the_end(half_encrypted):
     """Stops the server: must stay the last test of this fixture."""
-    private = private_folder(half_encrypted.process.pid)
     assert half_encrypted.stop() == 0
     assert not socket_of(half_encrypted).exists()
-    assert private is None or not private.exists()
 
 
 def socket_of(server):
     return server.models.parent / "grpc.sock"
-
-
-def private_folder(pid):
-    variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    found = [value for value in variables if value.startswith(b"KEEPFIT_SERVING_FOLDER=")]
-    return Path(found[0].partition(b"=")[2].decode()) if found else None
 
 
 def test_plain_unix_socket_is_for_user_and_group(serve, prepared, tmp_path):

@@ -13,27 +13,8 @@ from typing import Any
 
 import orjson
 
-from keepfit.serving.admission import Visit
-from keepfit.serving.asgi_types import Scope
-
 MAX_PATH = 200
 """Characters of a path that are written; clients choose it."""
-
-
-def entry(scope: Scope, visit: Visit, status: int, response_bytes: int, seconds: float) -> dict[str, Any]:
-    """Return what is said of a request; its status is HTTP's or gRPC's number."""
-    client = scope.get("client")
-    return {
-        "api": "GRPC" if visit.is_grpc else "REST",
-        "client": client[0] if client else None,
-        "key": visit.owner or None,
-        "method": scope["method"],
-        "path": scope["path"],
-        "status": status,
-        "milliseconds": round(seconds * 1000, 3),
-        "request_bytes": visit.size,
-        "response_bytes": response_bytes,
-    }
 
 
 class AccessLog:

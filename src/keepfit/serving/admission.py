@@ -7,15 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keepfit.errors import InvalidRequestError, TooLargeError, UnavailableError
-from keepfit.serving.asgi_types import Receive
 from keepfit.serving.keys import KeyFile
 
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 """What is answered without a key: load balancers and supervisors that ask have none, and learn nothing else."""
-
-
-class ClientLeftError(Exception):
-    """The client closed before its request was complete; nobody hears an answer."""
 
 
 _FRAME_BYTES = 5
@@ -31,7 +26,7 @@ class Limits:
     max_message_bytes: int
     """Of a gRPC message."""
     max_held_bytes: int
-    """Of bodies that arrive in parts, over all requests until they are answered."""
+    """Of bodies, over all requests until they are answered."""
     max_requests: int
     """At the same time."""
 
@@ -77,63 +72,6 @@ class Admission:
             raise TooLargeError(
                 f"The body is larger than the {self._limits.max_body_bytes} bytes that --max_body_bytes allows"
             )
-
-
-class Visit:
-    """One request, from its first byte until it is answered."""
-
-    __slots__ = ("_admission", "held", "is_grpc", "owner", "size")
-
-    def __init__(self, admission: Admission, *, is_grpc: bool) -> None:
-        self._admission = admission
-        self.is_grpc = is_grpc
-        self.owner = ""
-        """The name of its key."""
-        self.size = 0
-        """Bytes of its body."""
-        self.held = 0
-        """Those of them that count as held."""
-        admission.requests += 1
-
-    def admit(self, path: str, headers: Mapping[bytes, bytes]) -> None:
-        """Ask to be let in; raises ServingError."""
-        self.owner = self._admission.admit(path, headers, is_grpc=self.is_grpc)
-
-    async def read_body(self, receive: Receive) -> bytes:
-        """Return the whole body; raises ServingError as soon as it is too much, ClientLeftError if it breaks off."""
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise ClientLeftError
-        body: bytes = event.get("body", b"")
-        self.size = len(body)
-        if not event.get("more_body", False):
-            self._admission.check_size(self.size, is_grpc=self.is_grpc)
-            return body
-        parts = [body]
-        self._hold(len(body))
-        while event.get("more_body", False):
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                raise ClientLeftError
-            part = event.get("body", b"")
-            parts.append(part)
-            self.size += len(part)
-            self._hold(len(part))
-        return b"".join(parts)
-
-    def hold(self, more: int) -> None:
-        """Count bytes that its body became; raises ServingError."""
-        self._admission.hold(more)
-        self.held += more
-
-    def leave(self) -> None:
-        """Give back what it holds."""
-        self._admission.requests -= 1
-        self._admission.held_bytes -= self.held
-
-    def _hold(self, more: int) -> None:
-        self._admission.check_size(self.size, is_grpc=self.is_grpc)
-        self.hold(more)
 
 
 def _length(declared: bytes) -> int:

@@ -1,4 +1,4 @@
-"""The command line of the model server: reads the flags, checks what can be checked at once, and starts a front.
+"""The command line of the model server: reads the flags, checks what can be checked at once, and starts the server.
 
 Knows nothing of serving. Imports quickly.
 """
@@ -7,7 +7,6 @@ import argparse
 import difflib
 import importlib
 import importlib.metadata
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +14,9 @@ from typing import NoReturn
 
 from keepfit.errors import ConfigError, KeepfitError
 from keepfit.ports import require_free
-from keepfit.serving import channel_arguments, front, keys
+from keepfit.serving import channel_arguments, keys
 from keepfit.serving.flags import BY_NAME, FLAGS
 from keepfit.serving.options import Options
-
-CHANGED_BY_FRONTS = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PYTHONHOME", "PYTHONPATH")
-"""Variables with which Envoy hosts Python, and with which a worker would not start."""
 
 MAX_SOCKET_PATH = 100
 """Bytes; the systems' own limits are 103 and 107."""
@@ -39,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _note_unused_arguments(options)
         check_files(options)
         check_ports(options)
-        return front.run(options)
+        # Imported by name: what is wrong with the flags is told before anything slow is imported.
+        code: int = importlib.import_module("keepfit.serving.front.listening").run(options)
+        return code
     except KeepfitError as error:
         sys.stderr.write(f"keepfit-model-server: {error}\n")
         return 2 if isinstance(error, ConfigError) else 1
@@ -103,7 +101,7 @@ def _options(texts: dict[str, str]) -> Options:
     for name in ("model_base_path", "model_config_file", "grpc_socket_path", "api_keys_file", "access_log_file"):
         if values.get(name):
             values[name] = str(Path(values[name]).absolute())
-    options = Options(**values, worker_environment={name: os.environ.get(name) for name in CHANGED_BY_FRONTS})
+    options = Options(**values)
     if not options.port and not options.rest_api_port and not options.grpc_socket_path:
         raise ConfigError("--port and --rest_api_port are both 0, so nothing would be served")
     if options.port and options.port == options.rest_api_port:

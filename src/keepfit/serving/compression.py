@@ -20,7 +20,7 @@ _AT_ONCE_BYTES = 4096
 _COMPRESSED_AT_ONCE_BYTES = 2**16
 
 
-async def gunzip(content: bytes | memoryview, limit: int) -> bytes:
+async def gunzip(content: bytes | bytearray | memoryview, limit: int) -> bytes:
     """Return what was compressed; InvalidRequestError if it is not gzip, TooLargeError over the limit of bytes."""
     if len(content) <= _AT_ONCE_BYTES:
         return _gunzip(content, limit)
@@ -43,7 +43,7 @@ def is_accepted(accept_encoding: bytes) -> bool:
     return False
 
 
-def _gunzip(content: bytes | memoryview, limit: int) -> bytes:
+def _gunzip(content: bytes | bytearray | memoryview, limit: int) -> bytes:
     try:
         with gzip.open(io.BytesIO(content)) as stream:
             plain = stream.read(limit + 1)

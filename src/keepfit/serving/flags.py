@@ -96,17 +96,6 @@ def fraction(text: str) -> float:
     return number
 
 
-def choice(*values: str) -> Callable[[str], str]:
-    """Return a parser of one of some words."""
-
-    def parse(text: str) -> str:
-        if text not in values:
-            raise ValueError(f"{', '.join(values[:-1])} or {values[-1]}")
-        return text
-
-    return parse
-
-
 port = integer(0, 65535, "a port, where 0 is not listened on,")
 milliseconds = integer(1, DAY_S * 1000, "milliseconds")
 int32 = integer(-INT32_MAX - 1, INT32_MAX)
@@ -207,7 +196,6 @@ FLAGS: tuple[Flag, ...] = (
         "processes that run each version, for models that keep a core busy (ours; default 1)",
     ),
     Flag("spare_worker", boolean, "keep a process with TensorFlow imported, for fast swaps (ours; default true)"),
-    Flag("front", choice("auto", "envoy", "hypercorn"), "what listens: auto, envoy or hypercorn (ours; default auto)"),
 )
 
 BY_NAME = {flag.name: flag for flag in FLAGS}

@@ -57,7 +57,7 @@ class GrpcApi:
             _MODEL + "HandleReloadConfigRequest": (protos.ReloadConfigRequest, self._reload_config),
         }
 
-    async def handle(self, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply:
+    async def handle(self, path: str, headers: Mapping[bytes, bytes], body: bytes | bytearray) -> Reply:
         """Return the answer to a call; it never raises."""
         times = timing.begin()
         request: Message = None

@@ -61,7 +61,9 @@ def error_reply(error: ServingError) -> Reply:
     return Reply(b"", NUMBERS[status_name(error)], shown, may_retry=not isinstance(error, DeadlyRequestError))
 
 
-async def decode(message_class: Message, headers: Mapping[bytes, bytes], body: bytes, limit: int) -> Message:
+async def decode(
+    message_class: Message, headers: Mapping[bytes, bytes], body: bytes | bytearray, limit: int
+) -> Message:
     """Return the one message of a body; raises InvalidRequestError, or UnimplementedError for its compression."""
     if len(body) < _PREFIX.size:
         raise InvalidRequestError("The call has no message")

@@ -34,7 +34,7 @@ _LOOK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """A stream of answers and, between them, of no bytes: sending those tells whether the client is still there."""
+    """A stream of answers."""
 
     messages: AsyncIterator[bytes]
 
@@ -46,7 +46,7 @@ class Health:
         self._models = models
         self._admission = admission
 
-    async def answer(self, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Reply | Watching:
+    async def answer(self, path: str, headers: Mapping[bytes, bytes], body: bytes | bytearray) -> Reply | Watching:
         """Return the answer to Check or Watch; raises ServingError."""
         request = await grpc_wire.decode(protos.HealthCheckRequest, headers, body, _MAX_BYTES)
         if path == WATCH:
@@ -61,8 +61,9 @@ class Health:
         told = _UNKNOWN
         while not self._admission.draining:
             status = self._status(service)
-            yield b"" if status == told else _reply(status).body
-            told = status
+            if status != told:
+                yield _reply(status).body
+                told = status
             await asyncio.sleep(_LOOK_S)
         if told == _SERVING:
             yield _reply(_NOT_SERVING).body

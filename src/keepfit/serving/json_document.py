@@ -56,7 +56,7 @@ _BROKEN_TEXTS = {
 _TYPES = {str: "String", dict: "Object", list: "Array", type(None): "Null"}
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes | bytearray) -> dict[str, Any]:
     """Return a request body as an object; NaN and infinities are numbers here. Raises InvalidRequestError."""
     if not body:
         raise InvalidRequestError("JSON Parse error: The document is empty")
@@ -100,7 +100,7 @@ def dump(document: dict[str, Any]) -> bytes:
     return _dump_with_nan(document) if b"null" in content else content
 
 
-def _parse_otherwise(body: bytes, error: orjson.JSONDecodeError) -> Any:
+def _parse_otherwise(body: bytes | bytearray, error: orjson.JSONDecodeError) -> Any:
     if body.startswith(_BYTE_ORDER_MARK):
         return parse(body[len(_BYTE_ORDER_MARK) :])
     if b"NaN" not in body and b"Inf" not in body:
@@ -128,7 +128,7 @@ def _as_zeros(match: re.Match[bytes]) -> bytes:
     return match[1] if match[1] is not None else b"0." + b"0" * (len(match[0]) - 2)
 
 
-def _refusal(body: bytes, error: orjson.JSONDecodeError) -> InvalidRequestError:
+def _refusal(body: bytes | bytearray, error: orjson.JSONDecodeError) -> InvalidRequestError:
     text, position = _TEXTS.get(error.msg, f"{error.msg[:1].upper()}{error.msg[1:]}."), error.pos
     if error.msg == "trailing comma is not allowed":
         closing = re.compile(r"\s*+").match(error.doc, position + 1)

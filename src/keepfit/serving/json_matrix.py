@@ -16,7 +16,7 @@ MIN_BYTES = 4096
 _KEYS = ({"instances"}, {"instances", "signature_name"})
 
 
-def parse(body: bytes) -> dict[str, Any] | None:
+def parse(body: bytes | bytearray) -> dict[str, Any] | None:
     """Return a body as a document whose instances are a float64 matrix, or None if it is anything else.
 
     The matrix does not tell 1 from 1.0, and is exact only where float64 is.
@@ -43,7 +43,7 @@ def as_dtype(matrix: Array, dtype: str, limit: int) -> Array | None:
     return matrix.astype(dtype, copy=False)
 
 
-def _matrix(rows: Any, body: bytes) -> Array | None:
+def _matrix(rows: Any, body: bytes | bytearray) -> Array | None:
     if not isinstance(rows, simdjson.Array) or not len(rows) or not isinstance(rows[0], simdjson.Array):
         return None
     width = len(rows[0])

@@ -20,7 +20,7 @@ ROWS = "instances"
 COLUMNS = "inputs"
 
 
-def read(document: Mapping[str, Any], signature: Signature, body: bytes) -> tuple[dict[str, Array], str]:
+def read(document: Mapping[str, Any], signature: Signature, body: bytes | bytearray) -> tuple[dict[str, Array], str]:
     """Return the input tensors of a request, and whether they came as ROWS or COLUMNS. Raises InvalidRequestError."""
     if not signature.inputs:
         raise InvalidRequestError(f"Failed to get input map for signature: {signature.name}")
@@ -47,7 +47,7 @@ def read(document: Mapping[str, Any], signature: Signature, body: bytes) -> tupl
     return _from_columns(document[COLUMNS], signature.inputs, plain=plain), COLUMNS
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes | bytearray) -> dict[str, Any]:
     """Return a predict call's body as an object, whose rows are an array if they can be; raises InvalidRequestError."""
     return json_matrix.parse(body) or json_document.parse(body)
 

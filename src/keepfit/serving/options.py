@@ -1,13 +1,6 @@
-"""What the server was told on its command line, as one value that travels to the process that serves."""
+"""What the server was told on its command line, as one value."""
 
-import dataclasses
-import json
-import os
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-VARIABLE = "KEEPFIT_SERVING_OPTIONS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +54,6 @@ class Options:
     max_body_bytes: int = 512 * 2**20
     max_held_bytes: int = 2 * 2**30
     max_concurrent_requests: int = 8192
-    front: str = "auto"
-    python: str = sys.executable
-    worker_environment: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
-    """What workers must find in their environment although a front changes it for itself; None: nothing."""
 
     @property
     def config_files(self) -> tuple[str, ...]:
@@ -77,13 +66,3 @@ class Options:
             self.tensorflow_session_config_file,
         )
         return tuple(file for file in files if file)
-
-
-def to_environment(options: Options) -> dict[str, str]:
-    """Return the variable that carries the options to the serving process."""
-    return {VARIABLE: json.dumps(dataclasses.asdict(options))}
-
-
-def from_environment() -> Options:
-    """Return the options that to_environment left."""
-    return Options(**json.loads(os.environ[VARIABLE]))

@@ -94,7 +94,7 @@ class RestApi:
         self._own = {**_OWN, metrics_path: RestApi._prometheus} if metrics_path else _OWN
         self._check_method = check_method
 
-    async def handle(self, method: str, path: str, body: bytes) -> Response:
+    async def handle(self, method: str, path: str, body: bytes | bytearray) -> Response:
         """Return the answer to a request; it never raises. In the path, names may be percent-encoded."""
         match = _CALL.fullmatch(path) if method == "POST" else None
         if match is not None:
@@ -104,7 +104,7 @@ class RestApi:
         except ServingError as error:
             return error_response(error)
 
-    async def _call(self, match: re.Match[str], body: bytes) -> Response:
+    async def _call(self, match: re.Match[str], body: bytes | bytearray) -> Response:
         times = timing.begin()
         model, call, status = _decode(match["model"]), match["call"].lower(), "OK"
         try:
@@ -128,7 +128,7 @@ class RestApi:
             self._metrics.observe_request(model if model in self._models else "", "REST", call, status, times)
 
     async def _predict(
-        self, servable: Servable, signature_name: str, document: Mapping[str, Any], body: bytes
+        self, servable: Servable, signature_name: str, document: Mapping[str, Any], body: bytes | bytearray
     ) -> bytes:
         name = signature_name or DEFAULT_SIGNATURE
         signature = servable.contents.signatures.get(name)

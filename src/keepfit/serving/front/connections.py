@@ -1,0 +1,81 @@
+"""All connections of a server: their number is bounded, and so is what each may take its time for.
+
+One look a second over all of them stands in for a timer in each. Knows no protocol.
+"""
+
+import asyncio
+import resource
+from typing import Protocol
+
+from keepfit.serving import limits
+from keepfit.serving.exchange import Host
+
+LOOK_EVERY_S = 1.0
+
+
+class Connection(Protocol):
+    """What is asked of a connection of any protocol."""
+
+    def look(self, now: float) -> None:
+        """Do what is due, such as closing a connection whose time is up."""
+
+    def close(self) -> None:
+        """Close in order: what is written still goes out."""
+
+
+class Connections:
+    """The open connections, and the application that answers them."""
+
+    def __init__(self, host: Host, limit: int) -> None:
+        self.host = host
+        self.now = asyncio.get_running_loop().time()
+        """The loop's time at the last look."""
+        self._limit = limit
+        self._open: set[Connection] = set()
+        self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._open)
+
+    def add(self, connection: Connection) -> bool:
+        """Take a connection, or tell that there are too many already."""
+        if len(self._open) >= self._limit:
+            return False
+        self._open.add(connection)
+        return True
+
+    def discard(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._open.discard(connection)
+
+    def replace(self, old: Connection, new: Connection) -> None:
+        """Have one connection known by another object."""
+        self._open.discard(old)
+        self._open.add(new)
+
+    def close(self) -> None:
+        """Close all of them."""
+        self._timer.cancel()
+        for connection in list(self._open):
+            connection.close()
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.now = loop.time()
+        self._timer = loop.call_later(LOOK_EVERY_S, self._look)
+        for connection in list(self._open):
+            connection.look(self.now)
+
+
+def limit() -> int:
+    """Return how many connections there may be; as many open files are allowed and left for workers and models."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.CONNECTIONS + limits.SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return limits.CONNECTIONS
+    return max(1, min(limits.CONNECTIONS, soft - limits.SPARE_FILES))

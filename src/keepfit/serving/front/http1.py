@@ -1,0 +1,387 @@
+"""HTTP/1.1 (RFC 9112) on one connection, parsed by llhttp in its strict mode. Knows nothing of models.
+
+Requests that are sent without waiting (pipelining) are answered in their order.
+"""
+
+import asyncio
+import math
+from collections import deque
+from http import HTTPStatus
+from typing import Final
+
+import httptools
+
+from keepfit.serving import limits
+from keepfit.serving.exchange import Fields, Head, Visit
+from keepfit.serving.front import clock
+from keepfit.serving.front.connections import Connections
+
+SMALL_BODY_BYTES: Final = 64 * 1024
+"""If there is no more of a refused request's body than this, it is read, and the connection kept."""
+LINGER_S: Final = 2.0
+"""How long a client may go on sending after its answer, which it would lose if the connection were cut at once."""
+MAX_PIPELINED: Final = 64
+"""Beyond this, nothing is read until answers have gone out."""
+
+_ONCE = (b"content-length", b"transfer-encoding", b"host")
+"""Fields that may not come twice, since others on the way may take the other one."""
+_STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_UNKNOWN = 10**18
+_JOINED_BYTES = 64 * 1024
+"""A larger body is not copied to stand behind its head."""
+
+
+class _RefusedError(Exception):
+    """The head of a request is not one that is answered."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Exchange:
+    """One request and the answer to it: the channel of the application's visit."""
+
+    __slots__ = (
+        "_connection",
+        "_without_body",
+        "is_done",
+        "is_last",
+        "is_whole",
+        "keeps_http_1_0",
+        "left",
+        "output",
+        "visit",
+    )
+
+    def __init__(self, connection: "Http1", without_body: bool) -> None:
+        self._connection = connection
+        self._without_body = without_body
+        self.left = 0
+        """Bytes of its body that have not come yet."""
+        self.is_last = False
+        """Whether the connection ends with it."""
+        self.keeps_http_1_0 = False
+        """Whether its client must be told that the connection does not end with it."""
+        self.is_whole = False
+        self.is_done = False
+        """Whether the answer is whole."""
+        self.output: list[bytes] = []
+        """Of the answer, what has not been written."""
+        self.visit: Visit | None = None
+
+    def respond(self, status: int, fields: Fields, body: bytes, trailers: Fields = ()) -> None:
+        """Send a whole answer."""
+        del trailers  # the application was told that there are none
+        if not self.is_whole and self.left > SMALL_BODY_BYTES:
+            self.is_last = True
+        head = self._head(status, [*fields, (b"content-length", b"%d" % len(body))])
+        if self._without_body:
+            self.output.append(head)
+        elif len(body) <= _JOINED_BYTES:
+            self.output.append(head + body)
+        else:
+            self.output += (head, body)
+        self.is_done = True
+        self._connection.flush()
+
+    def start(self, status: int, fields: Fields) -> None:
+        """Begin an answer that comes in parts, and ends with the connection."""
+        self.is_last = True
+        self.output.append(self._head(status, fields))
+        self._connection.flush()
+
+    def send(self, part: bytes) -> None:
+        """Send a part of it."""
+        self.output.append(part)
+        self._connection.flush()
+
+    def end(self, trailers: Fields = ()) -> None:
+        """End it."""
+        del trailers
+        self.is_done = True
+        self._connection.flush()
+
+    def _head(self, status: int, fields: Fields) -> bytes:
+        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, clock.date_line()]
+        lines += [b"%b: %b\r\n" % field for field in fields]
+        if self.is_last:
+            lines.append(b"connection: close\r\n")
+        elif self.keeps_http_1_0:
+            lines.append(b"connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        return b"".join(lines)
+
+
+class Http1(asyncio.Protocol):
+    """A connection."""
+
+    def __init__(
+        self, connections: Connections, transport: asyncio.Transport, client: str | None, port: int | None
+    ) -> None:
+        self._connections = connections
+        self._transport = transport
+        self._client = client
+        self._port = port
+        self._parser = httptools.HttpRequestParser(self)
+        self._exchanges: deque[Exchange] = deque()
+        """Those that are not answered, in the order of their requests."""
+        self._reading: Exchange | None = None
+        """The one whose body is being read."""
+        self._is_in_head = False
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._head_bytes = 0
+        self._fields = 0
+        self._unread_bytes = 0
+        """Of a head that is not whole yet, at least as many as the parser has and has not handed on."""
+        self._replayed: bytes | None = None
+        """The head of a request that wants to change the protocol, without that wish."""
+        self._is_ending = False
+        """Whether what still comes is thrown away."""
+        self._is_paused = False
+        self._deadline = connections.now + limits.IDLE_S
+        self._write_deadline = math.inf
+
+    # asyncio calls these
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes."""
+        if self._is_ending:
+            return
+        try:
+            self._feed(data)
+        except _RefusedError as error:
+            self._refuse(error.status)
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self._refuse(cause.status if isinstance(cause, _RefusedError) else HTTPStatus.BAD_REQUEST)
+
+    def eof_received(self) -> bool:
+        """A client that ends its side has left: what it would not hear is not run."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up what was not answered."""
+        del exc
+        self._is_ending = True
+        self._connections.discard(self)
+        exchanges, self._exchanges = self._exchanges, deque()
+        for exchange in exchanges:
+            if exchange.visit is not None:
+                exchange.visit.leave()
+
+    def pause_writing(self) -> None:
+        """Read no more requests from a client that does not take its answers."""
+        self._write_deadline = self._connections.now + limits.WRITE_S
+        self._pause()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._write_deadline = math.inf
+        self._resume()
+
+    # Connections calls these
+
+    def look(self, now: float) -> None:
+        """Cut the connection if it takes too long."""
+        if now > self._write_deadline or (self._is_ending and now > self._deadline):
+            self._transport.abort()
+        elif now > self._deadline:
+            if self._is_in_head or self._reading is not None:
+                self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+            else:
+                self._transport.close()
+
+    def close(self) -> None:
+        """Close in order."""
+        self._is_ending = True
+        self._transport.close()
+
+    # the parser calls these
+
+    def on_message_begin(self) -> None:
+        """Begin with a head."""
+        self._is_in_head = True
+        self._target = b""
+        self._headers = {}
+        self._head_bytes = self._fields = self._unread_bytes = 0
+        self._deadline = self._connections.now + limits.HEADERS_S
+
+    def on_url(self, part: bytes) -> None:
+        """Take a part of the target."""
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field; those behind a body in chunks count, and are not read."""
+        self._fields += 1
+        self._head_bytes += len(name) + len(value)
+        if self._fields > limits.HEADERS_COUNT or self._head_bytes > limits.HEADERS_KIB * 1024:
+            raise _RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if not self._is_in_head:
+            return
+        name = name.lower()
+        if name in self._headers and name in _ONCE:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST)
+        self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """Begin with a request."""
+        version = self._parser.get_http_version()
+        method = self._parser.get_method()
+        if self._parser.should_upgrade() and method != b"CONNECT":
+            self._replayed = self._head_without_upgrade(method, version)
+            return
+        self._is_in_head = False
+        headers = self._headers
+        coding = headers.get(b"transfer-encoding")
+        _check(version, headers, coding)
+        waits = b"expect" in headers
+        exchange = Exchange(self, method == b"HEAD")
+        exchange.left = _UNKNOWN if waits or coding is not None else _length(headers)
+        exchange.is_last = not self._parser.should_keep_alive()
+        exchange.keeps_http_1_0 = version == "1.0" and not exchange.is_last
+        self._exchanges.append(exchange)
+        self._reading = exchange
+        self._deadline = self._connections.now + limits.BODY_S
+        head = Head(method.decode("ascii"), _path(self._target), headers, self._client, self._port, has_trailers=False)
+        exchange.visit = self._connections.host.visit(head, exchange)
+        if waits and not exchange.is_done and exchange is self._exchanges[0]:
+            self._transport.write(_CONTINUE)
+
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body."""
+        exchange = self._reading
+        if exchange is None:
+            return
+        exchange.left -= len(part)
+        if not exchange.is_done and exchange.visit is not None:
+            exchange.visit.feed(part)
+
+    def on_message_complete(self) -> None:
+        """End the request."""
+        exchange = self._reading
+        if exchange is None:
+            return
+        self._reading = None
+        self._deadline = math.inf
+        exchange.is_whole = True
+        if exchange.is_done:
+            self._note_idle()
+        elif exchange.visit is not None:
+            exchange.visit.finish()
+        if len(self._exchanges) >= MAX_PIPELINED:
+            self._pause()
+
+    # the exchanges call this
+
+    def flush(self) -> None:
+        """Write what can be written, in the order of the requests."""
+        while self._exchanges:
+            exchange = self._exchanges[0]
+            for part in exchange.output:
+                self._transport.write(part)
+            exchange.output = []
+            if not exchange.is_done:
+                return
+            self._exchanges.popleft()
+            if exchange.is_last:
+                self._end()
+                return
+        self._note_idle()
+        if self._write_deadline == math.inf:
+            self._resume()
+
+    def _note_idle(self) -> None:
+        if not self._is_ending and not self._exchanges and self._reading is None and not self._is_in_head:
+            self._deadline = self._connections.now + limits.IDLE_S
+
+    def _feed(self, data: bytes) -> None:
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._replayed is None:
+                    raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED) from None
+                # The parser takes such a request to have no body, and what follows to be of the other protocol.
+                data, self._replayed = self._replayed + data[upgrade.args[0] :], None
+                self._parser = httptools.HttpRequestParser(self)
+                continue
+            if self._is_in_head:
+                self._unread_bytes += len(data)
+                if self._unread_bytes > limits.HEADERS_KIB * 1024:
+                    raise _RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return
+
+    def _head_without_upgrade(self, method: bytes, version: str) -> bytes:
+        dropped = (b"upgrade", b"connection", b"http2-settings")
+        fields = [b"%b: %b\r\n" % field for field in self._headers.items() if field[0] not in dropped]
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._target, version.encode(), b"".join(fields))
+
+    def _refuse(self, status: int) -> None:
+        """Answer what is no request, after those before it, and end the connection."""
+        if self._is_ending:
+            return
+        exchange = self._reading
+        if exchange is None:
+            exchange = Exchange(self, without_body=False)
+            self._exchanges.append(exchange)
+        elif exchange.visit is not None:
+            exchange.visit.leave()
+            exchange.visit = None
+        self._reading = None
+        self._is_in_head = False
+        self._is_ending = True
+        self._deadline = math.inf
+        exchange.is_last = True
+        if not exchange.is_done:
+            exchange.respond(status, (), b"")
+        elif not self._exchanges:
+            self._end()
+
+    def _end(self) -> None:
+        """End the connection after the last answer, and let a client that still sends hear it first."""
+        for exchange in self._exchanges:
+            if exchange.visit is not None:
+                exchange.visit.leave()
+        self._exchanges.clear()
+        reads_on = self._reading is not None or self._is_ending
+        self._reading = None
+        self._is_ending = True
+        if not reads_on or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._deadline = self._connections.now + LINGER_S
+        self._transport.write_eof()
+        self._resume()
+
+    def _pause(self) -> None:
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+
+
+def _check(version: str, headers: dict[bytes, bytes], coding: bytes | None) -> None:
+    """Raise _RefusedError for a head that HTTP forbids, or that others may read in another way."""
+    if version not in ("1.1", "1.0") or (version == "1.1" and b"host" not in headers):
+        raise _RefusedError(HTTPStatus.BAD_REQUEST)
+    if coding is not None and (coding.lower() != b"chunked" or version == "1.0"):
+        raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED)
+
+
+def _length(headers: dict[bytes, bytes]) -> int:
+    """Return the length of the body; the parser has taken it to be a number."""
+    return int(headers.get(b"content-length", b"0"))
+
+
+def _path(target: bytes) -> str:
+    """Return the path of a target, which proxies' clients write with scheme and host."""
+    if not target.startswith(b"/") and b"://" in target:
+        target = b"/" + target.split(b"://", 1)[1].partition(b"/")[2]
+    return target.partition(b"?")[0].decode("ascii", errors="replace")

@@ -1,0 +1,422 @@
+"""HTTP/2 (RFC 9113) on one connection, for gRPC and for whoever asks for the REST API so. Knows nothing of models."""
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from keepfit.serving import limits
+from keepfit.serving.channel_arguments import ChannelArguments
+from keepfit.serving.exchange import Head
+from keepfit.serving.front import frames
+from keepfit.serving.front.connections import Connections
+from keepfit.serving.front.frames import ConnectionFailedError, StreamFailedError
+from keepfit.serving.front.header_blocks import Block, Decoder
+from keepfit.serving.front.streams import Stream
+
+FRAME_BYTES: Final = 64 * 1024
+"""The largest payload that is taken."""
+STREAM_WINDOW: Final = 16 * 2**20
+CONNECTION_WINDOW: Final = 64 * 2**20
+MAX_BLOCK_BYTES: Final = 2 * limits.HEADERS_KIB * 1024
+NUISANCES: Final = 10_000
+"""Frames in a row that cost work and bring nothing (pings, settings, resets, empty ones); so many, and..."""
+NUISANCES_PER_S: Final = 1_000
+"""...so many more in each second, make a connection that is ended."""
+KEEPALIVE_TIMEOUT_MS: Final = 20_000
+
+
+class Http2(asyncio.Protocol):
+    """A connection whose first bytes, the preface included, come through data_received()."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        transport: asyncio.Transport,
+        client: str | None,
+        port: int | None,
+        arguments: ChannelArguments,
+    ) -> None:
+        self._connections = connections
+        self._transport = transport
+        self._client = client
+        self._port = port
+        self._arguments = arguments
+        self._decoder = Decoder()
+        self._streams: dict[int, Stream] = {}
+        self._last_stream = 0
+        self._waiting: dict[int, Stream] = {}
+        """Streams whose answers wait for room."""
+        self._block: tuple[int, int, bytearray] | None = None
+        """Stream, flags and what has come of a header block that goes on."""
+        self._rest = b""
+        self._has_preface = False
+        self._is_ending = False
+        """Whether no more requests are taken."""
+        self._has_failed = False
+        """Whether whatever still comes is thrown away."""
+        self.is_paused = False
+        self._receive_window = CONNECTION_WINDOW
+        self._stream_window = frames.DEFAULT_WINDOW
+        self._max_streams = arguments.max_concurrent_streams or limits.STREAMS
+        self._patience = NUISANCES
+        self._deadline = connections.now + limits.HEADERS_S
+        self._write_deadline = math.inf
+        self._opened = connections.now
+        self._heard = connections.now
+        """When a byte last came, to the second."""
+        self._ping_sent: float | None = None
+        self.frame_bytes = frames.DEFAULT_FRAME_BYTES
+        self.window = frames.DEFAULT_WINDOW
+        values = {
+            frames.MAX_CONCURRENT_STREAMS: self._max_streams,
+            frames.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+            frames.MAX_FRAME_SIZE: FRAME_BYTES,
+            frames.MAX_HEADER_LIST_SIZE: limits.HEADERS_KIB * 1024,
+        }
+        more = CONNECTION_WINDOW - frames.DEFAULT_WINDOW
+        transport.write(frames.settings(values) + frames.window_update(0, more))
+
+    # asyncio calls these
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes."""
+        if self._has_failed:
+            return
+        self._heard, self._ping_sent = self._connections.now, None
+        if self._rest:
+            data = self._rest + data
+        try:
+            self._rest = data[self._read(data) :]
+        except ConnectionFailedError as error:
+            self._fail(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up what was not answered."""
+        del exc
+        self._is_ending = self._has_failed = True
+        self._connections.discard(self)
+        streams, self._streams = self._streams, {}
+        self._waiting.clear()
+        for stream in streams.values():
+            if stream.visit is not None:
+                stream.visit.leave()
+
+    def pause_writing(self) -> None:
+        """Write no more bodies to a client that does not take them."""
+        self.is_paused = True
+        self._write_deadline = self._connections.now + limits.WRITE_S
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.is_paused = False
+        self._write_deadline = math.inf
+        self._flush()
+
+    # Connections calls these
+
+    def look(self, now: float) -> None:
+        """Cut the connection if it takes too long, and ask a silent one whether it is still there."""
+        self._patience = min(self._patience + NUISANCES_PER_S, NUISANCES)
+        if now > self._write_deadline or (self._is_ending and not self._streams):
+            self._transport.abort()
+        elif now > self._deadline:
+            self.close()
+        elif not self._is_ending:
+            self._look_at_age(now)
+            self._look_at_silence(now)
+
+    def close(self) -> None:
+        """Close in order, saying which requests were taken."""
+        self._end(frames.NO_ERROR, "")
+
+    # the streams call these
+
+    def write(self, content: bytes) -> None:
+        """Write frames."""
+        self._transport.write(content)
+
+    def wait(self, stream: Stream) -> None:
+        """Have a stream flushed when there may be room."""
+        self._waiting[stream.number] = stream
+
+    def finished(self, stream: Stream) -> None:
+        """Forget a stream whose answer is written."""
+        if self._streams.pop(stream.number, None) is not None and not self._streams:
+            self._note_idle()
+            if self._is_ending:
+                self._transport.close()
+
+    def _read(self, data: bytes) -> int:
+        """Take the whole frames in data; return where the rest begins."""
+        position, end = 0, len(data)
+        if not self._has_preface:
+            if end < len(frames.PREFACE):
+                return 0
+            position = len(frames.PREFACE)  # whoever made this has seen that it is one
+            self._has_preface = True
+            self._note_idle()
+        view = memoryview(data)
+        unpack = frames.HEADER.unpack_from
+        while end - position >= frames.HEADER_BYTES:
+            high, low, kind, flags, number = unpack(data, position)
+            start = position + frames.HEADER_BYTES
+            stop = start + (high << 16) + low
+            if stop - start > FRAME_BYTES:
+                raise ConnectionFailedError(frames.FRAME_SIZE_ERROR, "a frame that is too large")
+            if stop > end:
+                break
+            try:
+                self._take(kind, flags, number & 0x7FFFFFFF, view[start:stop])
+            except StreamFailedError as error:
+                self._fail_stream(error)
+            position = stop
+        return position
+
+    def _take(self, kind: int, flags: int, number: int, payload: memoryview) -> None:
+        if self._block is not None:
+            self._continue_block(kind, flags, number, payload)
+        elif kind in _TAKERS:
+            _TAKERS[kind](self, flags, number, payload)
+        elif kind in (frames.PUSH_PROMISE, frames.CONTINUATION):
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a frame that may not come here")
+        else:
+            self._endure()
+
+    def _take_data(self, flags: int, number: int, payload: memoryview) -> None:
+        if not number or number > self._last_stream:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "data on a stream that is not open")
+        size, is_end = len(payload), flags & frames.END_STREAM
+        self._spend_window(size)
+        if not size and not is_end:
+            self._endure()
+        stream = self._streams.get(number)
+        if stream is None:
+            return  # it was answered or reset meanwhile
+        if stream.is_whole:
+            raise StreamFailedError(number, frames.STREAM_CLOSED)
+        if flags & frames.PADDED:
+            payload = frames.content(frames.DATA, flags, payload)
+        stream.take(payload, size)
+        if is_end:
+            self._finish_request(stream)
+        elif stream.receive_window < STREAM_WINDOW // 2 and number in self._streams:
+            self.write(frames.window_update(number, STREAM_WINDOW - stream.receive_window))
+            stream.receive_window = STREAM_WINDOW
+
+    def _spend_window(self, size: int) -> None:
+        self._receive_window -= size
+        if self._receive_window < 0:
+            raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "more data than the window takes")
+        if self._receive_window < CONNECTION_WINDOW // 2:
+            self.write(frames.window_update(0, CONNECTION_WINDOW - self._receive_window))
+            self._receive_window = CONNECTION_WINDOW
+
+    def _begin_block(self, flags: int, number: int, payload: memoryview) -> None:
+        if not number % 2:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a request on a stream that is not the client's")
+        content = frames.content(frames.HEADERS, flags, payload) if flags & ~5 else payload
+        if flags & frames.END_HEADERS:
+            self._take_block(flags, number, bytes(content))
+        else:
+            self._block = (number, flags, bytearray(content))
+
+    def _continue_block(self, kind: int, flags: int, number: int, payload: memoryview) -> None:
+        assert self._block is not None  # noqa: S101 - the caller's condition
+        begun, first_flags, content = self._block
+        if kind != frames.CONTINUATION or number != begun:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a header block that is interrupted")
+        if len(content) + len(payload) > MAX_BLOCK_BYTES:
+            raise ConnectionFailedError(frames.ENHANCE_YOUR_CALM, "a header block that is too large")
+        if not payload:
+            self._endure()
+        content += payload
+        if flags & frames.END_HEADERS:
+            self._block = None
+            self._take_block(first_flags, number, bytes(content))
+
+    def _take_block(self, flags: int, number: int, content: bytes) -> None:
+        block = self._decoder.decode(content)
+        stream = self._streams.get(number)
+        if number > self._last_stream:
+            self._last_stream = number
+            self._open(flags, number, block)
+        elif stream is not None:  # trailers, which say nothing here
+            if stream.is_whole or not flags & frames.END_STREAM:
+                raise StreamFailedError(number, frames.PROTOCOL_ERROR)
+            self._finish_request(stream)
+
+    def _open(self, flags: int, number: int, block: Block) -> None:
+        if self._is_ending or len(self._streams) >= self._max_streams:
+            raise StreamFailedError(number, frames.REFUSED_STREAM)
+        if block.is_malformed:
+            raise StreamFailedError(number, frames.PROTOCOL_ERROR)
+        stream = Stream(self, number, self._stream_window, STREAM_WINDOW, block)
+        self._streams[number] = stream
+        self._deadline = math.inf
+        if block.is_too_large:
+            stream.respond(431, (), b"")
+            return
+        head = Head(block.method, block.path, block.headers, self._client, self._port, has_trailers=True)
+        stream.visit = self._connections.host.visit(head, stream)
+        if flags & frames.END_STREAM:
+            self._finish_request(stream)
+
+    def _finish_request(self, stream: Stream) -> None:
+        if stream.left:
+            raise StreamFailedError(stream.number, frames.PROTOCOL_ERROR)
+        stream.is_whole = True
+        if stream.visit is not None and stream.number in self._streams:
+            stream.visit.finish()
+
+    def _take_window_update(self, flags: int, number: int, payload: memoryview) -> None:
+        del flags
+        if len(payload) != 4:
+            raise ConnectionFailedError(frames.FRAME_SIZE_ERROR, "a window update of another size")
+        increment = frames.UINT32.unpack(payload)[0] & 0x7FFFFFFF
+        if not number:
+            self.window += increment
+            if not increment or self.window > frames.MAX_WINDOW:
+                raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
+        elif number > self._last_stream:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a window for a stream that is not open")
+        elif (stream := self._streams.get(number)) is not None:
+            stream.window += increment
+            if not increment or stream.window > frames.MAX_WINDOW:
+                raise StreamFailedError(number, frames.FLOW_CONTROL_ERROR)
+        if self._waiting:
+            self._flush()
+
+    def _take_reset(self, flags: int, number: int, payload: memoryview) -> None:
+        del flags
+        if len(payload) != 4:
+            raise ConnectionFailedError(frames.FRAME_SIZE_ERROR, "a reset of another size")
+        if not number or number > self._last_stream:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a reset of a stream that is not open")
+        self._endure()
+        self._drop(number)
+
+    def _take_settings(self, flags: int, number: int, payload: memoryview) -> None:
+        if number:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "settings on a stream")
+        if len(payload) % frames.SETTING.size or (flags & frames.ACK and payload):
+            raise ConnectionFailedError(frames.FRAME_SIZE_ERROR, "settings of another size")
+        self._endure()
+        if flags & frames.ACK:
+            return
+        for name, value in frames.SETTING.iter_unpack(payload):
+            if name == frames.INITIAL_WINDOW_SIZE:
+                self._resize_windows(value)
+            elif name == frames.MAX_FRAME_SIZE:
+                if not frames.DEFAULT_FRAME_BYTES <= value <= frames.LARGEST_FRAME_BYTES:
+                    raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a frame size that cannot be")
+                self.frame_bytes = min(value, 2**20)
+        self.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self._flush()
+
+    def _resize_windows(self, size: int) -> None:
+        if size > frames.MAX_WINDOW:
+            raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
+        for stream in self._streams.values():
+            stream.window += size - self._stream_window
+            if stream.window > frames.MAX_WINDOW:
+                raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
+        self._stream_window = size
+
+    def _take_ping(self, flags: int, number: int, payload: memoryview) -> None:
+        if number:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a ping on a stream")
+        if len(payload) != 8:
+            raise ConnectionFailedError(frames.FRAME_SIZE_ERROR, "a ping of another size")
+        if not flags & frames.ACK:
+            self._endure()
+            self.write(frames.frame(frames.PING, frames.ACK, 0, payload))
+
+    def _take_goaway(self, flags: int, number: int, payload: memoryview) -> None:
+        del flags, payload
+        if number:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "GOAWAY on a stream")
+
+    def _take_priority(self, flags: int, number: int, payload: memoryview) -> None:
+        del flags
+        if not number:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a priority without a stream")
+        if len(payload) != 5:
+            raise StreamFailedError(number, frames.FRAME_SIZE_ERROR)
+        self._endure()
+
+    def _endure(self) -> None:
+        """Count a frame that brings nothing."""
+        self._patience -= 1
+        if self._patience < 0:
+            raise ConnectionFailedError(frames.ENHANCE_YOUR_CALM, "too many frames that bring nothing")
+
+    def _flush(self) -> None:
+        """Let the waiting streams write, until there is no more room."""
+        for number in list(self._waiting):
+            if self.is_paused or self.window <= 0:
+                return
+            self._waiting.pop(number).flush()
+
+    def _drop(self, number: int) -> None:
+        """Give a stream up."""
+        self._waiting.pop(number, None)
+        stream = self._streams.pop(number, None)
+        if stream is None:
+            return
+        if stream.visit is not None:
+            stream.visit.leave()
+        if not self._streams:
+            self._note_idle()
+
+    def _fail_stream(self, error: StreamFailedError) -> None:
+        self.write(frames.reset(error.stream, error.code))
+        self._endure()
+        self._drop(error.stream)
+
+    def _fail(self, error: ConnectionFailedError) -> None:
+        self._has_failed = True
+        for number in list(self._streams):
+            self._drop(number)
+        self._end(error.code, str(error))
+
+    def _end(self, code: int, why: str) -> None:
+        """Take no more requests; close as soon as those that were taken are answered."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        self.write(frames.goaway(self._last_stream, code, why))
+        if not self._streams:
+            self._transport.close()
+
+    def _note_idle(self) -> None:
+        idle_ms = self._arguments.max_connection_idle_ms
+        self._deadline = self._connections.now + (limits.IDLE_S if idle_ms is None else idle_ms / 1000)
+
+    def _look_at_age(self, now: float) -> None:
+        age_ms = self._arguments.max_connection_age_ms
+        if age_ms is not None and now - self._opened > age_ms / 1000:
+            self.close()
+
+    def _look_at_silence(self, now: float) -> None:
+        after_ms = self._arguments.keepalive_time_ms
+        if after_ms is None:
+            return
+        if self._ping_sent is not None:
+            if now - self._ping_sent > (self._arguments.keepalive_timeout_ms or KEEPALIVE_TIMEOUT_MS) / 1000:
+                self._transport.abort()
+        elif now - self._heard > after_ms / 1000:
+            self._ping_sent = now
+            self.write(frames.frame(frames.PING, 0, 0, b"keepfit?"))
+
+
+_TAKERS: Final[Mapping[int, Callable[[Http2, int, int, memoryview], None]]] = {
+    frames.DATA: Http2._take_data,
+    frames.HEADERS: Http2._begin_block,
+    frames.PRIORITY: Http2._take_priority,
+    frames.RST_STREAM: Http2._take_reset,
+    frames.SETTINGS: Http2._take_settings,
+    frames.PING: Http2._take_ping,
+    frames.GOAWAY: Http2._take_goaway,
+    frames.WINDOW_UPDATE: Http2._take_window_update,
+}
