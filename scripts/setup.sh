@@ -45,9 +45,5 @@ echo "setup: installing into .venv (about 2 GB, a few minutes) ..." >&2
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 .venv/bin/python -m pip install --quiet --require-hashes -r "$requirements"
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-# The model server's faster front embeds Python's shared library; without it a slower one takes its place.
-if [[ -z $(.venv/bin/python -m find_libpython) ]]; then
-  apt_install "libpython$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" || true
-fi
 stamp_of "$requirements" >".venv/.installed-$requirements"
 echo "setup: done" >&2

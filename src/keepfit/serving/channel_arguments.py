@@ -1,6 +1,6 @@
 """The settings of gRPC's connections that --grpc_channel_arguments names, as far as they mean something here.
 
-Knows gRPC's names of them; knows nothing of the fronts that apply them.
+Knows gRPC's names of them; knows nothing of connections.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The bounds that connections keep to, whatever front listens. docs/serving.md names each."""
+"""The bounds that connections keep to, by HTTP/1.1 or HTTP/2. docs/serving.md names each."""
 
 HEADERS_S = 10
 """From a connection's or request's first byte to the end of its headers; also for a TLS handshake."""

@@ -1,6 +1,6 @@
 """TLS as --ssl_config_file describes it: the server's key and certificate, and whether clients must have one.
 
-Knows the file and what a TLS context is; knows nothing of the fronts that use it.
+Knows the file and what a TLS context is; knows nothing of connections.
 """
 
 import ssl

@@ -4,10 +4,12 @@ One look a second over all of them stands in for a timer in each. Knows no proto
 """
 
 import asyncio
+import math
 import resource
 from typing import Protocol
 
 from keepfit.serving import limits
+from keepfit.serving.channel_arguments import ChannelArguments
 from keepfit.serving.exchange import Host
 
 LOOK_EVERY_S = 1.0
@@ -24,10 +26,15 @@ class Connection(Protocol):
 
 
 class Connections:
-    """The open connections, and the application that answers them."""
+    """The open connections, the application that answers them, and how long they may be open."""
 
-    def __init__(self, host: Host, limit: int) -> None:
+    def __init__(self, host: Host, limit: int, arguments: ChannelArguments) -> None:
         self.host = host
+        self.arguments = arguments
+        idle_ms, age_ms = arguments.max_connection_idle_ms, arguments.max_connection_age_ms
+        self.idle_s = limits.IDLE_S if idle_ms is None else idle_ms / 1000
+        """Without a request."""
+        self.age_s = math.inf if age_ms is None else age_ms / 1000
         self.now = asyncio.get_running_loop().time()
         """The loop's time at the last look."""
         self._limit = limit

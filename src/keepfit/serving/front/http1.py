@@ -141,7 +141,8 @@ class Http1(asyncio.Protocol):
         self._is_ending = False
         """Whether what still comes is thrown away."""
         self._is_paused = False
-        self._deadline = connections.now + limits.IDLE_S
+        self._opened = connections.now
+        self._deadline = connections.now + connections.idle_s
         self._write_deadline = math.inf
 
     # asyncio calls these
@@ -193,6 +194,8 @@ class Http1(asyncio.Protocol):
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
             else:
                 self._transport.close()
+        elif now - self._opened > self._connections.age_s and not self._exchanges and self._reading is None:
+            self._transport.close()
 
     def close(self) -> None:
         """Close in order."""
@@ -230,7 +233,9 @@ class Http1(asyncio.Protocol):
         """Begin with a request."""
         version = self._parser.get_http_version()
         method = self._parser.get_method()
-        if self._parser.should_upgrade() and method != b"CONNECT":
+        if method == b"CONNECT":
+            raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED)
+        if self._parser.should_upgrade():
             self._replayed = self._head_without_upgrade(method, version)
             return
         self._is_in_head = False
@@ -295,17 +300,15 @@ class Http1(asyncio.Protocol):
 
     def _note_idle(self) -> None:
         if not self._is_ending and not self._exchanges and self._reading is None and not self._is_in_head:
-            self._deadline = self._connections.now + limits.IDLE_S
+            self._deadline = self._connections.now + self._connections.idle_s
 
     def _feed(self, data: bytes) -> None:
         while True:
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                if self._replayed is None:
-                    raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED) from None
                 # The parser takes such a request to have no body, and what follows to be of the other protocol.
-                data, self._replayed = self._replayed + data[upgrade.args[0] :], None
+                data, self._replayed = (self._replayed or b"") + data[upgrade.args[0] :], None
                 self._parser = httptools.HttpRequestParser(self)
                 continue
             if self._is_in_head:

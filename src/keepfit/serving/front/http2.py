@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from keepfit.serving import limits
-from keepfit.serving.channel_arguments import ChannelArguments
 from keepfit.serving.exchange import Head
 from keepfit.serving.front import frames
 from keepfit.serving.front.connections import Connections
@@ -35,13 +34,11 @@ class Http2(asyncio.Protocol):
         transport: asyncio.Transport,
         client: str | None,
         port: int | None,
-        arguments: ChannelArguments,
     ) -> None:
         self._connections = connections
         self._transport = transport
         self._client = client
         self._port = port
-        self._arguments = arguments
         self._decoder = Decoder()
         self._streams: dict[int, Stream] = {}
         self._last_stream = 0
@@ -58,7 +55,7 @@ class Http2(asyncio.Protocol):
         self.is_paused = False
         self._receive_window = CONNECTION_WINDOW
         self._stream_window = frames.DEFAULT_WINDOW
-        self._max_streams = arguments.max_concurrent_streams or limits.STREAMS
+        self._max_streams = connections.arguments.max_concurrent_streams or limits.STREAMS
         self._patience = NUISANCES
         self._deadline = connections.now + limits.HEADERS_S
         self._write_deadline = math.inf
@@ -123,8 +120,9 @@ class Http2(asyncio.Protocol):
         elif now > self._deadline:
             self.close()
         elif not self._is_ending:
-            self._look_at_age(now)
             self._look_at_silence(now)
+            if now - self._opened > self._connections.age_s:
+                self.close()
 
     def close(self) -> None:
         """Close in order, saying which requests were taken."""
@@ -386,24 +384,24 @@ class Http2(asyncio.Protocol):
             return
         self._is_ending = True
         self.write(frames.goaway(self._last_stream, code, why))
-        if not self._streams:
+        if self._streams:
+            return
+        if self._has_failed and self._transport.can_write_eof():
+            # If the connection were cut while the client still sends, it would not hear why.
+            self._transport.write_eof()
+        else:
             self._transport.close()
 
     def _note_idle(self) -> None:
-        idle_ms = self._arguments.max_connection_idle_ms
-        self._deadline = self._connections.now + (limits.IDLE_S if idle_ms is None else idle_ms / 1000)
-
-    def _look_at_age(self, now: float) -> None:
-        age_ms = self._arguments.max_connection_age_ms
-        if age_ms is not None and now - self._opened > age_ms / 1000:
-            self.close()
+        self._deadline = self._connections.now + self._connections.idle_s
 
     def _look_at_silence(self, now: float) -> None:
-        after_ms = self._arguments.keepalive_time_ms
+        arguments = self._connections.arguments
+        after_ms = arguments.keepalive_time_ms
         if after_ms is None:
             return
         if self._ping_sent is not None:
-            if now - self._ping_sent > (self._arguments.keepalive_timeout_ms or KEEPALIVE_TIMEOUT_MS) / 1000:
+            if now - self._ping_sent > (arguments.keepalive_timeout_ms or KEEPALIVE_TIMEOUT_MS) / 1000:
                 self._transport.abort()
         elif now - self._heard > after_ms / 1000:
             self._ping_sent = now

@@ -53,11 +53,11 @@ async def _serve(options: Options, listeners: list[tuple[socket.socket, ssl.SSLC
         loop.add_signal_handler(number, stop.set)
     application = Application(options)
     await application.start()
-    accepted = Connections(application, connections.limit())
     arguments = channel_arguments.parse(options.grpc_channel_arguments)
+    accepted = Connections(application, connections.limit(), arguments)
     servers = [
         await loop.create_server(
-            lambda: Sniffer(accepted, arguments),
+            lambda: Sniffer(accepted),
             sock=one,
             backlog=_BACKLOG,
             ssl=context,

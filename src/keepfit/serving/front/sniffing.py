@@ -4,7 +4,6 @@ import asyncio
 from typing import cast
 
 from keepfit.serving import limits
-from keepfit.serving.channel_arguments import ChannelArguments
 from keepfit.serving.front import frames
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.http1 import Http1
@@ -14,12 +13,11 @@ from keepfit.serving.front.http2 import Http2
 class Sniffer(asyncio.Protocol):
     """A connection that has not said enough yet."""
 
-    def __init__(self, connections: Connections, arguments: ChannelArguments) -> None:
+    def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._arguments = arguments
         self._transport: asyncio.Transport | None = None
         self._received = b""
-        self._deadline = connections.now + limits.IDLE_S
+        self._deadline = connections.now + connections.idle_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or close it at once if there are too many (asyncio calls this)."""
@@ -34,7 +32,7 @@ class Sniffer(asyncio.Protocol):
         self._received += data
         begun = self._received[: len(frames.PREFACE)]
         if begun == frames.PREFACE:
-            self._become(Http2(*self._connection(), self._arguments))
+            self._become(Http2(*self._connection()))
         elif not frames.PREFACE.startswith(begun):
             self._become(Http1(*self._connection()))
 
