@@ -130,7 +130,7 @@ def test_server_that_is_killed_and_comes_back_is_bridged(serve, prepared, tmp_pa
     server = serve(models, *flags, wait=False)
     addresses = {"rest": f"http://127.0.0.1:{ports[1]}", "grpc": f"grpc://127.0.0.1:{ports[0]}"}
     with contextlib.ExitStack() as stack:
-        bridging = Retry(within_s=120, attempts=1000)
+        bridging = Retry(within_s=120)
         clients = [
             stack.enter_context(kind.connect(addresses[kind.transport], timeout_s=150, retry=bridging))
             for kind in KINDS

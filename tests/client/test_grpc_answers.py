@@ -88,6 +88,13 @@ def test_server_that_wants_no_second_time_is_left_alone(kind, fake):
     assert len(fake.asked) == 1
 
 
+def test_server_that_says_when_is_asked_more_often_than_others(kind, fake):
+    fake.refusals = [("UNAVAILABLE", "busy", "10")] * 5
+    with connect(kind, fake) as client:
+        client.status()
+    assert len(fake.asked) == 6
+
+
 def test_busy_server_is_asked_three_times_and_no_more(kind, fake):
     fake.refusals = [("UNAVAILABLE", "busy", None)] * 100
     with connect(kind, fake) as client, pytest.raises(UnavailableError, match="busy"):

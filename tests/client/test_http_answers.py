@@ -220,6 +220,13 @@ def test_busy_server_is_not_waited_for_longer_than_the_call_may_take(fake, kind)
     assert len(fake.asked) == 1
 
 
+def test_server_that_says_when_is_asked_more_often_than_others(fake, kind):
+    fake.busy, fake.retry_after = 5, "0"
+    with kind.connect(fake.url, "keepfit", timeout_s=20) as client:
+        client.status()
+    assert len(fake.asked) == 6
+
+
 def test_busy_server_is_asked_three_times_and_no_more(fake, kind):
     fake.busy = 1_000
     with kind.connect(fake.url, "keepfit", timeout_s=20) as client, pytest.raises(UnavailableError):

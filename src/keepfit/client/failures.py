@@ -22,7 +22,7 @@ from keepfit.errors import (
 )
 
 Again = Literal["never", "unsent", "sent"]
-"""Whether a request may be sent again: never, freely as no server has seen it, or with restraint as one may have."""
+"""Whether a request may be sent again: never, freely as no server has begun with it, or with restraint."""
 
 
 class Failed(Exception):  # noqa: N818 - not an error of its own: it carries one to the retries, and no further
@@ -107,8 +107,8 @@ def of_http(server: Server, status: int, content: bytes, retry_after: str | None
         text = f"The model server failed with status {status} and gave no reason."
     if kind is None or text is None:
         return Failed(server.garbage(f"an answer with status {status}"))
-    again: Again = "sent" if status == 503 else "never"
-    return Failed(server.error(kind, text), again, _seconds(retry_after))
+    after_s = _seconds(retry_after)
+    return Failed(server.error(kind, text), _again(after_s) if status == 503 else "never", after_s)
 
 
 def of_grpc(server: Server, code: str, details: str, pushback_ms: str | None) -> Failed:
@@ -118,8 +118,13 @@ def of_grpc(server: Server, code: str, details: str, pushback_ms: str | None) ->
     # gRPC's own Retry-After (its proposal A6): below 0, or not a number, means never again.
     after_s = None if pushback_ms is None else _seconds(pushback_ms)
     refused = pushback_ms is not None and after_s is None
-    again: Again = "sent" if code == "UNAVAILABLE" and not refused else "never"
+    again = _again(after_s) if code == "UNAVAILABLE" and not refused else "never"
     return Failed(server.error(kind, text), again, None if after_s is None else after_s / 1000)
+
+
+def _again(after_s: float | None) -> Again:
+    """Return how freely to try again: a server that says when has not begun with the request."""
+    return "sent" if after_s is None else "unsent"
 
 
 def _seconds(text: str | None) -> float | None:

@@ -12,9 +12,9 @@ Fields: TypeAlias = Sequence[tuple[bytes, bytes]]
 Body: TypeAlias = bytes | bytearray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Head:
-    """The head of a request."""
+    """The head of a request. Never changed; being frozen would cost as much as reading it does."""
 
     method: str
     path: str

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from keepfit import protos
-from keepfit.errors import DeadlyRequestError, InvalidRequestError, ServingError, UnimplementedError
+from keepfit.errors import DeadlyRequestError, InvalidRequestError, ServingError, UnavailableError, UnimplementedError
 from keepfit.serving import compression
 from keepfit.serving.status import NUMBERS, status_name
 
@@ -22,6 +22,8 @@ DEFAULT_TIMEOUT_S = 3600.0
 MAX_TEXT = 1024
 """Longer error texts are cut off, as TensorFlow Serving does: trailers have limits."""
 
+_RETRY_AFTER_MS = 1000
+"""What was not run for want of room or of a loaded version may come again then, as REST says by Retry-After."""
 _PREFIX = struct.Struct(">BI")
 _TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 _TIMEOUT_UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
@@ -34,8 +36,8 @@ class Reply:
     body: bytes
     status: int = 0
     message: str = ""
-    may_retry: bool = True
-    """If not, clients are told so as gRPC's proposal A6 has it."""
+    pushback_ms: int | None = None
+    """When clients may try again, and -1 for never, as gRPC's proposal A6 has it."""
 
     @property
     def trailers(self) -> list[tuple[bytes, bytes]]:
@@ -43,8 +45,8 @@ class Reply:
         trailers = [(b"grpc-status", str(self.status).encode())]
         if self.message:
             trailers.append((b"grpc-message", quote(self.message, safe=" !\"#$&'()*+,/:;<=>?@[\\]^`{|}").encode()))
-        if not self.may_retry:
-            trailers.append((b"grpc-retry-pushback-ms", b"-1"))
+        if self.pushback_ms is not None:
+            trailers.append((b"grpc-retry-pushback-ms", b"%d" % self.pushback_ms))
         return trailers
 
 
@@ -58,7 +60,13 @@ def error_reply(error: ServingError) -> Reply:
     """Return an error as a reply without a message."""
     text = str(error)
     shown = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}...TRUNCATED"
-    return Reply(b"", NUMBERS[status_name(error)], shown, may_retry=not isinstance(error, DeadlyRequestError))
+    return Reply(b"", NUMBERS[status_name(error)], shown, _pushback_ms(error))
+
+
+def _pushback_ms(error: ServingError) -> int | None:
+    if isinstance(error, DeadlyRequestError):
+        return -1
+    return _RETRY_AFTER_MS if isinstance(error, UnavailableError) else None
 
 
 async def decode(
