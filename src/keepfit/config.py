@@ -327,6 +327,17 @@ class TrackingConfig(Section):
         return _without_a_literal_password(url)
 
 
+class DriftConfig(Section):
+    """When data counts as distributed otherwise than what the served version learned from. See docs/drift.md."""
+
+    significance: float = Field(
+        0.05, gt=0, lt=0.5, description="How often all columns of one run together may differ by chance alone."
+    )
+    min_effect: float = Field(
+        0.1, ge=0, lt=1, description="Least distance that counts, between 0 and 1: with many rows any is significant."
+    )
+
+
 class RetentionConfig(Section):
     """What is kept on disk."""
 
@@ -365,6 +376,7 @@ class Config(Section):
     trainer: TrainerConfig = TrainerConfig()
     ledger: LedgerConfig = LedgerConfig()
     tracking: TrackingConfig = TrackingConfig()
+    drift: DriftConfig = DriftConfig()
     retention: RetentionConfig = RetentionConfig()
     models_dir: str = Field("models", min_length=1, description="Where the versions are, relative to config.json.")
     tf_cpp_min_log_level: int = Field(

@@ -6,6 +6,16 @@ from keepfit.ledger import Event
 
 BEGAN = datetime(2026, 3, 1, 2, tzinfo=UTC)
 
+DRIFT = {
+    "reference_version": 1,
+    "fingerprint": "one",
+    "reference_rows": 5000,
+    "rows": 800,
+    "findings": [
+        {"column": "age", "test": "ks", "p_value": 0.001, "effect": 0.3, "drifted": True},
+        {"column": "city", "test": "chi2", "p_value": 0.7, "effect": 0.02, "drifted": False},
+    ],
+}
 JUDGED = {
     "evaluation": {"task": "binary", "finite": True, "accuracy_percent": 98.5, "confusion": [[1, 0], [0, 1]]},
     "durations_s": {"data": 1.5},

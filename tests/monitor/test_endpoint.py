@@ -14,7 +14,7 @@ from threading import Thread
 
 import httpx
 import pytest
-from tests.monitor.events import JUDGED, event
+from tests.monitor.events import DRIFT, JUDGED, event
 
 from keepfit import project
 from keepfit.errors import ConfigError, PortInUseError
@@ -84,7 +84,9 @@ def test_the_docs_name_every_figure_and_no_other(watched):
     text = (Path(__file__).resolve().parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(keepfit_\w+)`", text, re.MULTILINE))
     trainer = watched()
-    trainer.record(event("started", "a"), event("promoted", "a", 1, **JUDGED), event("rolled_back", None, 1))
+    trainer.record(
+        event("started", "a"), event("promoted", "a", 1, **JUDGED, drift=DRIFT), event("rolled_back", None, 1)
+    )
     described = re.findall(r"^# HELP (\w+)", trainer.http.get("/metrics").text, re.MULTILINE)
     unseen = {"keepfit_model_server_available_version", *(name for name in documented if "current_version_" in name)}
     assert {name for name in described if not name.endswith("_created")} | unseen == documented

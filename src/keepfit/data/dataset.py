@@ -30,12 +30,14 @@ class Dataset:
     `fingerprint` is a hash of all rows' features and targets, the same for every order of rows and columns;
     `holdout_identity` tells the holdout's rows again in later runs.
     `older_rows` lie on the holdout's side before the window, where nobody uses them.
+    `recent` are those training rows that lie within the window, all of them if there is none.
     `characteristics` can be written as JSON. `warnings` are sentences for a person.
     """
 
     schema: Schema
     train: Table
     holdout: Table
+    recent: Table
     fingerprint: str
     holdout_identity: Identity
     characteristics: dict[str, object]
@@ -69,10 +71,16 @@ def prepare(config: DataConfig, root: Path, seed: int, known: Schema | None) -> 
     train_rows, holdout_rows = ordered.filter(learned), ordered.filter(judged)
     schema = statistics.learn(train_rows, roles, frame.schema)
     golden = read_golden(config, root, schema, Side(rows, features, trained)) if config.golden_path else None
+    train = table_of(schema, train_rows, frame.filter(learned))
+    recent = train
+    if window is not None:
+        within = window.rows[order] & learned
+        recent = table_of(schema, ordered.filter(within), frame.filter(within))
     return Dataset(
         schema,
-        table_of(schema, train_rows, frame.filter(learned)),
+        train,
         table_of(schema, holdout_rows, frame.filter(judged)),
+        recent,
         fingerprint(hashes[order]),
         identify(hashes[holdout]),
         statistics.describe(schema, train_rows, holdout_rows),

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from keepfit.errors import ConfigError
 from keepfit.metrics import gauge
+from keepfit.monitor.drift_metrics import drift_metrics
 from keepfit.monitor.published import version_metrics
 from keepfit.monitor.records import Records
 from keepfit.monitor.runs import run_metrics
@@ -33,7 +34,9 @@ class LoopMetrics(Collector):
             {(model,): not account.notes},
         )
         yield from run_metrics(model, account.events)
-        yield from version_metrics(model, account.events, account.versions.current())
+        current = account.versions.current()
+        yield from version_metrics(model, account.events, current)
+        yield from drift_metrics(model, account.events, current)
         yield from self._schedule(model)
         yield from disk_metrics(self._project)
         yield from serving_metrics(self._project)

@@ -27,6 +27,7 @@ def describe(
     trigger: str,
     seed: int,
     created_at: datetime,
+    drift: Mapping[str, Any],
     durations_s: Mapping[str, float],
     environment: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def describe(
         "curves": history,
         "evaluation": evaluation.to_dict(),
         "verdict": verdict.to_dict(),
+        "drift": drift,
         "durations_s": {name: round(value, 3) for name, value in durations_s.items()},
         "dataset": _dataset(dataset),
         "signature": _signature(dataset),

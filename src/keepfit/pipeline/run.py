@@ -82,6 +82,7 @@ def _judged_candidate(run: Run, *, new_schema: bool) -> tuple[Dataset, "Candidat
     config = run.project.config
     seed = secrets.randbelow(2**31) if config.train.seed is None else config.train.seed
     dataset = _dataset(run, seed, None if new_schema else _served_schema(run.versions))
+    drift = _drift(run, dataset)
     uses = earlier_uses(run.ledger.events(), dataset)
     challenge = start(config, dataset, run.versions, run.qualifier, run.versions.stage(f"{run.id}-champion"))
     candidate = _train(run, dataset, seed)
@@ -105,6 +106,7 @@ def _judged_candidate(run: Run, *, new_schema: bool) -> tuple[Dataset, "Candidat
         trigger=run.trigger,
         seed=seed,
         created_at=datetime.now(UTC),
+        drift=drift,
         durations_s={**run.durations_s, **candidate.durations_s},
         environment=environment.describe(run.project.root),
     )
@@ -132,13 +134,28 @@ def _dataset(run: Run, seed: int, known: Schema | None) -> Dataset:
     return dataset
 
 
+def _drift(run: Run, dataset: Dataset) -> dict[str, Any]:
+    # imports SciPy's statistics, which take half a second: only now, as with TensorFlow
+    from keepfit.pipeline.data_drift import compare_with_served, told  # noqa: PLC0415
+
+    with run.timed("drift"):
+        drift = compare_with_served(dataset, run.versions, run.project.config.drift)
+    if any(finding["drifted"] for finding in drift["findings"]):
+        run.journal.say("drift", told(drift), "yellow")
+    else:
+        run.journal.record(f"drift: {told(drift)}")
+    return drift
+
+
 def _train(run: Run, dataset: Dataset, seed: int) -> "Candidate":
     # imports TensorFlow, which takes seconds: only now, so that a mistake in the data is told at once
     from keepfit.pipeline.candidate import make_candidate  # noqa: PLC0415
+    from keepfit.pipeline.data_drift import keep_reference  # noqa: PLC0415
 
     config, folder = run.project.config, run.versions.stage(run.id)
     with run.journal.epochs(config.train.epochs) as on_epoch:
         candidate = make_candidate(dataset, config, run.project.root, seed, folder, on_epoch, _tensorboard(run))
+    keep_reference(dataset, folder)
     loss, duration_s = candidate.training.history["loss"][-1], candidate.training.duration_s
     run.journal.say("trained", f"{config.train.epochs} epochs in {duration_s:.1f} s, loss {loss:.4f}")
     return candidate

@@ -1,10 +1,10 @@
-"""Exact intervals and tests of shares, paired and not, and the correction for many of them. Numbers in, numbers out.
+"""Exact intervals and tests of shares, paired and not. Numbers in, numbers out.
 
 Paired: the same rows under two models. `gained` rows only the candidate has right, `lost` rows only the champion.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -44,16 +44,6 @@ def mcnemar(gained: int, lost: int) -> float:
 def shown_worse(gained: int, lost: int) -> float:
     """Exact one-sided p value of McNemar's test; small where the candidate seems to be worse."""
     return float(bdtr(gained, gained + lost, 0.5)) if gained + lost else 1.0
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p values adjusted for having been looked at together (Holm, Scandinavian Journal of Statistics 6, 1979)."""
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    adjusted, highest = [1.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = highest
-    return adjusted
 
 
 def paired_interval(gained: int, lost: int, rows: int, critical: float) -> tuple[float, float]:

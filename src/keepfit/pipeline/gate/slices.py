@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from keepfit.config import GateConfig
+from keepfit.holm import holm
 from keepfit.pipeline.gate.evidence import Evidence, SliceEvidence
 from keepfit.pipeline.gate.verdict import Bound, RuleResult
 from keepfit.pipeline.gate.wording import number, rows
-from keepfit.pipeline.statistics import clopper_pearson, holm
+from keepfit.pipeline.statistics import clopper_pearson
 
 
 def judged_slices(evidence: Evidence, rules: GateConfig) -> list[RuleResult]:
