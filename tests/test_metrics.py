@@ -1,5 +1,7 @@
 """Counters, histograms and gauges as Prometheus reads them."""
 
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -33,6 +35,16 @@ def test_a_value_at_a_bound_is_within_it():
     assert at == {"2": 0, "4": 1, "8": 1, "+Inf": 1}
     assert found[("h_sum", ("model", "m"))] == 4
     assert found[("h_count", ("model", "m"))] == 1
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 7.5, 8, 9, 100])))
+def test_values_count_the_same_together_as_one_by_one(values):
+    together, one_by_one = (Histogram("h", "A histogram.", (), (2, 4, 8)) for _ in range(2))
+    together.at(()).add_all(values)
+    counts = one_by_one.at(())
+    for value in values:
+        counts.add(value)
+    assert samples(together) == samples(one_by_one)
 
 
 def test_counter_has_exactly_its_name_and_counts_by_labels():

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from keepfit import protos
 from keepfit.dtypes import NUMPY_DTYPES, OBJECT, STRING, Array, dtype_name
 from keepfit.errors import InvalidRequestError
+from keepfit.protobuf_wire import tag, varint
 from keepfit.signatures import DTYPE_NAMES
 
 _NUMBERS = {name: number for number, name in DTYPE_NAMES.items()}
@@ -35,11 +37,12 @@ _PIECE = 2**18
 _HALVES = ("float16", "bfloat16")
 _COMPLEX_PARTS = {"complex64": np.float32, "complex128": np.float64}
 _FIXED_WIDTH = {
-    dtype: bytes([protos.TensorProto.DESCRIPTOR.fields_by_name[_VALUE_FIELDS[dtype]].number << 3 | 2])
+    dtype: tag(protos.TensorProto.DESCRIPTOR.fields_by_name[_VALUE_FIELDS[dtype]].number)
     for dtype in ("float32", "float64", "bool", *_COMPLEX_PARTS)
     if sys.byteorder == "little"
 }
-"""The tag of a packed field of fixed-width values, by dtype (https://protobuf.dev/programming-guides/encoding/)."""
+"""The tag of a packed field of fixed-width values, by dtype."""
+_CONTENT = tag(protos.TensorProto.DESCRIPTOR.fields_by_name["tensor_content"].number)
 MAX_REPEATED = 2**26
 """Elements of a tensor given by one repeated value, which costs no bytes on the wire, but memory here."""
 
@@ -52,12 +55,13 @@ def to_array(name: str, tensor: Any) -> Array:
     dtype = DTYPE_NAMES.get(tensor.dtype)
     if dtype is None:
         raise _parsing_error(name, f"its dtype number is {tensor.dtype}, which cannot be sent")
-    shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
-    if tensor.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+    described = tensor.tensor_shape
+    shape = tuple([dimension.size for dimension in described.dim])
+    if described.unknown_rank or min(shape, default=0) < 0:
         raise _parsing_error(name, "it must have a fully defined shape")
     count = math.prod(shape)
-    if tensor.tensor_content:
-        values = _from_content(name, tensor.tensor_content, dtype, count)
+    if content := tensor.tensor_content:
+        values = _from_content(name, content, dtype, count)
     else:
         values = _fill(name, _from_values(tensor, dtype), count)
     try:
@@ -80,7 +84,7 @@ def fill(tensor: Any, array: Array) -> None:
     if dtype in _FIXED_WIDTH and array.size:
         # Their values lie on the wire as in memory: parsing those bytes takes 3 µs for 1,280 floats, a list 100 µs.
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        tensor.MergeFromString(b"".join((_FIXED_WIDTH[dtype], _varint(len(content)), content)))
+        tensor.MergeFromString(b"".join((_FIXED_WIDTH[dtype], varint(len(content)), content)))
         return
     flat = array.reshape(-1)
     if dtype in _HALVES:
@@ -109,22 +113,33 @@ def fill_packed(tensor: Any, array: Array) -> None:
     tensor.tensor_content = array.tobytes()
 
 
+def serialized(array: Array, *, as_content: bool = False) -> bytes:
+    """Return the bytes of what from_array returns, or packed, in a third of the time."""
+    dtype = dtype_name(array)
+    if as_content and dtype != STRING:
+        field = _CONTENT
+    elif dtype in _FIXED_WIDTH and array.size:
+        field = _FIXED_WIDTH[dtype]
+    else:
+        content: bytes = from_array(array).SerializeToString()
+        return content
+    return b"".join((_description(dtype, array.shape), field, varint(array.nbytes), array.tobytes()))
+
+
+@lru_cache(1024)
+def _description(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """Return the fields that tell dtype and shape."""
+    tensor = protos.TensorProto(dtype=_NUMBERS[dtype], tensor_shape={"dim": [{"size": size} for size in shape]})
+    content: bytes = tensor.SerializeToString()
+    return content
+
+
 def _describe(tensor: Any, array: Array, dtype: str) -> None:
     tensor.dtype = _NUMBERS[dtype]
     dimensions = tensor.tensor_shape.dim
     tensor.tensor_shape.SetInParent()  # a scalar has a shape as well, an empty one
     for size in array.shape:
         dimensions.add(size=size)
-
-
-def _varint(number: int) -> bytes:
-    """Return a length as protobuf writes it: seven bits a byte, the lowest first."""
-    content = bytearray()
-    while number > 0x7F:
-        content.append(number & 0x7F | 0x80)
-        number >>= 7
-    content.append(number)
-    return bytes(content)
 
 
 def _from_content(name: str, content: bytes, dtype: str, count: int) -> Array:

@@ -6,7 +6,7 @@ first dimension is the batch. Knows nothing of HTTP, or of how a worker is start
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,8 +21,10 @@ from keepfit.errors import (
 )
 from keepfit.serving import joining
 from keepfit.serving.batching_config import Batching
+from keepfit.serving.deadlines import Deadlines
 from keepfit.serving.frames import Header
-from keepfit.serving.request_queue import Key, Pending, RequestQueue
+from keepfit.serving.kinds import Kind, Kinds
+from keepfit.serving.request_queue import Pending, RequestQueue
 from keepfit.serving.timing import current, now
 from keepfit.serving.worker_process import OnReply
 from keepfit.signatures import Signature, first_name
@@ -62,7 +64,8 @@ class Batcher:
         self._scheduled = False
         self._waiting: asyncio.TimerHandle | None = None
         """Dispatches when the oldest request has waited for others long enough."""
-        self._batchable: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._kinds = Kinds()
+        self._deadlines = Deadlines(self._open, self._expire)
         self._returned = 0
         """How many at the queue's head have come back from a worker that died, in their order."""
         self.has_answered = False
@@ -105,6 +108,7 @@ class Batcher:
         self._refusal = error
         while self._queue:
             self._finish(self._queue.pop(), error)
+        self._deadlines.stop()
         self._note_idle()
 
     async def run(
@@ -114,22 +118,22 @@ class Batcher:
 
         Raises UnavailableError at once if too much waits already, TimedOutError, or what the model answers.
         """
-        key = self._key(signature, inputs, outputs)
+        kind = self._kinds.of(signature, inputs, outputs, by_rank=self.batching.pads_inputs)
         rows = joining.rows_of(inputs)
-        if key is not None and self.batching.max_request_size is not None:
+        if kind is not None and self.batching.max_request_size is not None:
             if rows > self.batching.max_request_size:
                 raise InvalidRequestError(
                     f"Task size {rows} is larger than maximum input batch size {self.batching.max_request_size}"
                 )
             if self.batching.splits and rows > self.batching.max_batch_size:
                 pieces = joining.cut(inputs, rows, self.batching.max_batch_size)
-                runs = (self._run(signature.name, piece, outputs, timeout_s, key) for piece in pieces)
-                return joining.concatenate(await asyncio.gather(*runs))
-        return await self._run(signature.name, inputs, outputs, timeout_s, key)
+                answers = [self._ask(signature.name, piece, outputs, timeout_s, kind) for piece in pieces]
+                return joining.concatenate(await asyncio.gather(*answers))
+        return await self._ask(signature.name, inputs, outputs, timeout_s, kind)
 
-    async def _run(
-        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], timeout_s: float, key: Key | None
-    ) -> dict[str, Array]:
+    def _ask(
+        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], timeout_s: float, kind: Kind | None
+    ) -> "asyncio.Future[dict[str, Array]]":
         loop = asyncio.get_running_loop()
         pending = Pending(
             signature=signature,
@@ -137,23 +141,21 @@ class Batcher:
             inputs=inputs,
             rows=joining.rows_of(inputs),
             size=sum([array.nbytes for array in inputs.values()]),
-            key=key,
+            kind=kind,
             since_s=loop.time(),
+            timeout_s=timeout_s,
             answer=loop.create_future(),
             timing=current(),
         )
         if pending.timing is not None:
             pending.timing.note_queued(first_name(signature), pending.rows)
         self._enqueue(pending)
+        self._deadlines.add(pending.deadline_s)
         if not self._scheduled and self._lane() is not None:
             # After the requests that arrived together with this one, so that they share a batch.
             self._scheduled = True
             loop.call_soon(self._dispatch)
-        timer = loop.call_later(timeout_s, self._expire, pending, timeout_s)
-        try:
-            return await pending.answer
-        finally:
-            timer.cancel()
+        return pending.answer
 
     def _enqueue(self, pending: Pending) -> None:
         if self._refusal is not None:
@@ -170,26 +172,20 @@ class Batcher:
 
     def _is_full_for(self, pending: Pending) -> bool:
         limit = self.batching.max_enqueued_batches
-        if limit is None or pending.key is None:
+        if limit is None or pending.kind is None:
             return False
-        batches = -(-(self._queue.rows[pending.key] + pending.rows) // self.batching.max_batch_size)
+        batches = -(-(pending.kind.rows + pending.rows) // self.batching.max_batch_size)
         return batches > max(1, limit)
 
-    def _key(self, signature: Signature, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> Key | None:
-        """Return what must be equal for two requests to be joined, or None if this one cannot be joined with any."""
-        call = (signature.name, outputs)
-        if call not in self._batchable:
-            self._batchable[call] = _is_batchable(signature, outputs)
-        if not self._batchable[call] or len(inputs) != len(signature.inputs):
-            return None
-        if len(inputs) > 1 and len({array.shape[0] for array in inputs.values()}) > 1:
-            return None
-        if self.batching.pads_inputs:
-            return (call, *[(name, array.dtype, array.ndim) for name, array in inputs.items()])
-        return (call, *[(name, array.dtype, array.shape[1:]) for name, array in inputs.items()])
+    def _open(self) -> Iterator[Pending]:
+        """Yield all that has no answer yet."""
+        flying = (pending for lane in self._lanes for batch in lane.flying for pending in batch)
+        for pending in (*self._queue, *flying):
+            if not pending.answer.done():
+                yield pending
 
-    def _expire(self, pending: Pending, timeout_s: float) -> None:
-        self._finish(pending, TimedOutError(f"Not answered within {timeout_s:g} s"))
+    def _expire(self, pending: Pending) -> None:
+        self._finish(pending, TimedOutError(f"Not answered within {pending.timeout_s:g} s"))
 
     def _lane(self) -> Lane | None:
         """Return the worker that has least to do, or None if all have enough."""
@@ -215,9 +211,9 @@ class Batcher:
     def _wait_s(self) -> float:
         """Return how much longer the oldest request should wait for others."""
         oldest = self._queue.oldest
-        if not self.batching.timeout_s or oldest.key is None or oldest.answer.done():
+        if not self.batching.timeout_s or oldest.kind is None or oldest.answer.done():
             return 0.0
-        if self._queue.rows[oldest.key] >= self.batching.max_batch_size:
+        if oldest.kind.rows >= self.batching.max_batch_size:
             return 0.0
         return oldest.since_s + self.batching.timeout_s - asyncio.get_running_loop().time()
 
@@ -234,7 +230,7 @@ class Batcher:
         requests = [pending.inputs for pending in batch]
         if self.batching.pads_inputs and len(batch) > 1:
             requests = joining.widen(requests)
-        padding = self.batching.padded_size(rows) - rows if first.key is not None else 0
+        padding = self.batching.padded_size(rows) - rows if first.kind is not None else 0
         lane.worker.send(
             {"op": "run", "signature": first.signature, "outputs": first.outputs},
             joining.join(requests, padding),
@@ -269,7 +265,7 @@ class Batcher:
         """
         for pending in batch:
             pending.attempts += was_running
-            pending.key = None if was_running else pending.key
+            pending.kind = None if was_running else pending.kind
             if pending.attempts >= MAX_ATTEMPTS:
                 self._finish(pending, DeadlyRequestError(_DEADLY))
             elif pending.answer.done():
@@ -286,7 +282,7 @@ class Batcher:
             self._finish(batch[0], error)
             return
         for pending in reversed(batch):
-            pending.key = None
+            pending.kind = None
             self._queue.insert(0, pending)
 
     def _split(self, batch: list[Pending], padding: int, outputs: dict[str, Array]) -> None:
@@ -309,9 +305,3 @@ class Batcher:
     def _note_idle(self) -> None:
         if not self._queue and not any(lane.flying for lane in self._lanes):
             self._idle.set()
-
-
-def _is_batchable(signature: Signature, outputs: tuple[str, ...]) -> bool:
-    """Tell whether a signature says that the first dimension of all its tensors is the batch."""
-    specs = (*signature.inputs.values(), *(signature.outputs[name] for name in outputs))
-    return all(spec.shape and spec.shape[0] is None for spec in specs)

@@ -32,7 +32,7 @@ async def run(
     """Return the outputs for serialized tf.Examples; raises any ServingError."""
     if not len(examples):
         raise InvalidRequestError("Input is empty.")
-    return (await predict(servable, signature, {INPUTS: examples}, timeout_s, outputs)).outputs
+    return await predict(servable, signature, {INPUTS: examples}, timeout_s, outputs)
 
 
 def show(contents: Contents, signature: Signature) -> str:

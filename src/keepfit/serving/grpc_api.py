@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from keepfit import protos
 from keepfit.errors import InvalidRequestError, ServingError, UnimplementedError
-from keepfit.serving import grpc_wire, timing
+from keepfit.serving import grpc_wire, predict_response, timing
 from keepfit.serving.classification import Classification, classify
 from keepfit.serving.examples import from_input
 from keepfit.serving.grpc_wire import Message, Reply
@@ -16,7 +16,7 @@ from keepfit.serving.multi_inference import Task, infer
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
 from keepfit.serving.status import NUMBERS, status_name
-from keepfit.tensor_proto import fill, fill_packed, to_array
+from keepfit.tensor_proto import to_array
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
@@ -46,8 +46,8 @@ class GrpcApi:
         self._metrics = metrics
         self._max_message_bytes = max_message_bytes
         self._check_method = check_method
-        self._fill = fill_packed if pack_tensors else fill
-        self._calls: dict[str, tuple[Message, Callable[[Message, float], Awaitable[Message]]]] = {
+        self._pack_tensors = pack_tensors
+        self._calls: dict[str, tuple[Message, Callable[[Message, float], Awaitable[Message | bytes]]]] = {
             _PREDICTION + "Predict": (protos.PredictRequest, self._predict),
             _PREDICTION + "Classify": (protos.ClassificationRequest, self._classify),
             _PREDICTION + "Regress": (protos.RegressionRequest, self._regress),
@@ -82,18 +82,16 @@ class GrpcApi:
                 known = model if model in self._models else ""
                 self._metrics.observe_request(known, "GRPC", _OBSERVED[path], status, times)
 
-    async def _predict(self, request: Message, timeout_s: float) -> Message:
+    async def _predict(self, request: Message, timeout_s: float) -> bytes:
         servable = self._find(request)
-        signature = signature_of(servable, request.model_spec.signature_name)
+        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        signature = signature_of(servable, name)
         if self._check_method:
             check_method(signature)
-        inputs = {name: to_array(name, tensor) for name, tensor in request.inputs.items()}
-        prediction = await predict(servable, signature, inputs, timeout_s, request.output_filter)
-        response = protos.PredictResponse()
-        _specify(response.model_spec, request.model_spec, servable)
-        for name, array in prediction.outputs.items():
-            self._fill(response.outputs[name], array)
-        return response
+        tensors = request.inputs
+        inputs = {key: to_array(key, tensors[key]) for key in tensors}
+        outputs = await predict(servable, signature, inputs, timeout_s, request.output_filter)
+        return predict_response.write(servable.model, servable.version, name, outputs, as_content=self._pack_tensors)
 
     async def _classify(self, request: Message, timeout_s: float) -> Message:
         servable = self._find(request)

@@ -50,9 +50,9 @@ class Reply:
         return trailers
 
 
-def reply(message: Message) -> Reply:
-    """Return a message as a reply."""
-    content = message.SerializeToString()
+def reply(message: Message | bytes) -> Reply:
+    """Return a message as a reply; it may be serialized already."""
+    content = message if isinstance(message, bytes) else message.SerializeToString()
     return Reply(_PREFIX.pack(0, len(content)) + content)
 
 

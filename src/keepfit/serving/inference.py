@@ -5,7 +5,6 @@ knows JSON, protobuf requests or status codes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from keepfit.dtypes import MESSAGE_NAMES, NUMPY_DTYPES, Array, dtype_name
 from keepfit.errors import FailedPreconditionError, InferenceError, InvalidRequestError
@@ -15,14 +14,6 @@ from keepfit.signatures import Signature
 DEFAULT_SIGNATURE = "serving_default"
 
 _METHODS = tuple(f"tensorflow/serving/{name}" for name in ("predict", "classify", "regress"))
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The outputs of a request, by name, and the version that made them."""
-
-    outputs: Mapping[str, Array]
-    version: int
 
 
 def signature_of(servable: Servable, name: str) -> Signature:
@@ -48,16 +39,15 @@ async def predict(
     inputs: Mapping[str, Array],
     timeout_s: float,
     output_filter: Sequence[str] = (),
-) -> Prediction:
-    """Run a signature on one request's inputs; raises any ServingError."""
+) -> dict[str, Array]:
+    """Return the outputs of a signature for one request's inputs, by name; raises any ServingError."""
     if inputs.keys() != signature.inputs.keys():
         _check_names(signature, inputs)
     for name, array in inputs.items():
         if array.dtype != NUMPY_DTYPES.get(signature.inputs[name].dtype):
             _refuse_dtype(signature, name, array)
     outputs = _outputs(signature, output_filter)
-    answer = await servable.batcher.run(signature, inputs, outputs, timeout_s)
-    return Prediction(outputs=answer, version=servable.version)
+    return await servable.batcher.run(signature, inputs, outputs, timeout_s)
 
 
 def _check_names(signature: Signature, inputs: Mapping[str, Array]) -> None:

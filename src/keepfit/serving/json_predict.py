@@ -80,18 +80,25 @@ def _from_rows(rows: list[Any], specs: Mapping[str, TensorSpec], *, plain: bool)
                 "input tensors required as per tensorinfo_map"
             )
         ((name, spec),) = specs.items()
-        if any(_is_object(row) for row in rows):
-            number = next(number for number, row in enumerate(rows) if _is_object(row))
-            raise InvalidRequestError(f"Expecting value/list but got object at item {number} of input list")
-        return {name: _stack(rows, spec.dtype, "", plain=plain)}
+        array = quickly(rows, spec.dtype, plain=plain)
+        return {name: _stack_values(rows, spec.dtype) if array is None else array}
     for number, row in enumerate(rows):
         if not _is_object(row):
             raise InvalidRequestError(f"Expecting object but got list at item {number} of input list")
         _check_names(row, number, specs)
-    return {
-        name: _stack([row[name] for row in rows], spec.dtype, f" key: {name}", plain=plain)
-        for name, spec in specs.items()
-    }
+    inputs = {}
+    for name, spec in specs.items():
+        items = [row[name] for row in rows]
+        array = quickly(items, spec.dtype, plain=plain)
+        inputs[name] = _stack(items, spec.dtype, f" key: {name}") if array is None else array
+    return inputs
+
+
+def _stack_values(rows: list[Any], dtype: str) -> Array:
+    for number, row in enumerate(rows):
+        if _is_object(row):
+            raise InvalidRequestError(f"Expecting value/list but got object at item {number} of input list")
+    return _stack(rows, dtype, "")
 
 
 def _from_matrix(matrix: Array, specs: Mapping[str, TensorSpec]) -> dict[str, Array] | None:
@@ -120,10 +127,8 @@ def _check_names(row: Mapping[str, Any], number: int, specs: Mapping[str, Tensor
     )
 
 
-def _stack(items: list[Any], dtype: str, which: str, *, plain: bool) -> Array:
-    array = quickly(items, dtype, plain=plain)
-    if array is not None:
-        return array
+def _stack(items: list[Any], dtype: str, which: str) -> Array:
+    """Return values, taken one by one, as one array; which says whose they are."""
     arrays: list[Array] = []
     for number, item in enumerate(items):
         try:

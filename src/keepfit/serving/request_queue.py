@@ -4,15 +4,13 @@ Knows what may be joined with what; knows nothing of workers or time-outs.
 """
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from keepfit.dtypes import Array
+from keepfit.serving.kinds import Kind
 from keepfit.serving.timing import Timing
-
-Key: TypeAlias = tuple[object, ...]
 
 MAX_PASSED = 64
 """How many requests of other kinds are looked past to fill a batch."""
@@ -27,12 +25,18 @@ class Pending:
     inputs: Mapping[str, Array]
     rows: int
     size: int
-    key: Key | None
+    kind: Kind | None
     """What it may be joined with; None if it must run alone. Changed only while it is not in the queue."""
     since_s: float
+    timeout_s: float
     answer: asyncio.Future[dict[str, Array]]
     timing: Timing | None = None
     attempts: int = 0
+
+    @property
+    def deadline_s(self) -> float:
+        """When it is given up."""
+        return self.since_s + self.timeout_s
 
 
 class RequestQueue:
@@ -41,11 +45,12 @@ class RequestQueue:
     def __init__(self) -> None:
         self._pending: deque[Pending] = deque()
         self.bytes = 0
-        self.rows: Counter[Key | None] = Counter()
-        """How many rows of each kind wait."""
 
     def __len__(self) -> int:
         return len(self._pending)
+
+    def __iter__(self) -> Iterator[Pending]:
+        return iter(self._pending)
 
     @property
     def oldest(self) -> Pending:
@@ -77,14 +82,14 @@ class RequestQueue:
             pending = self.pop()
             if pending.answer.done():
                 continue
-            if batch and (pending.key != batch[0].key or rows + pending.rows > max_rows):
+            if batch and (pending.kind is not batch[0].kind or rows + pending.rows > max_rows):
                 passed.append(pending)
                 if len(passed) == MAX_PASSED:
                     break
                 continue
             batch.append(pending)
             rows += pending.rows
-            if pending.key is None:
+            if pending.kind is None:
                 break
         for pending in reversed(passed):
             self.insert(0, pending)
@@ -92,6 +97,5 @@ class RequestQueue:
 
     def _count(self, pending: Pending, sign: int) -> None:
         self.bytes += sign * pending.size
-        self.rows[pending.key] += sign * pending.rows
-        if not self.rows[pending.key]:
-            del self.rows[pending.key]
+        if pending.kind is not None:
+            pending.kind.rows += sign * pending.rows

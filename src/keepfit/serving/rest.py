@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote
@@ -96,23 +97,23 @@ class RestApi:
 
     async def handle(self, method: str, path: str, body: bytes | bytearray) -> Response:
         """Return the answer to a request; it never raises. In the path, names may be percent-encoded."""
-        match = _CALL.fullmatch(path) if method == "POST" else None
-        if match is not None:
-            return await self._call(match, body)
+        target = _target(path) if method == "POST" else None
+        if target is not None:
+            return await self._call(target, body)
         try:
             return self._resource(method, path)
         except ServingError as error:
             return error_response(error)
 
-    async def _call(self, match: re.Match[str], body: bytes | bytearray) -> Response:
+    async def _call(self, target: "_Target", body: bytes | bytearray) -> Response:
         times = timing.begin()
-        model, call, status = _decode(match["model"]), match["call"].lower(), "OK"
+        call, status = target.call, "OK"
         try:
-            which = _model_of(match)
+            version = _number(target.version)
             document = json_predict.parse(body) if call == "predict" else json_document.parse(body)
             signature_name = json_document.signature_name(document)
             examples = None if call == "predict" else json_examples.read(document)
-            servable = self._models.find(*which)
+            servable = self._models.find(target.model, version, target.label)
             times.version = str(servable.version)
             if examples is None:
                 return Response(200, await self._predict(servable, signature_name, document, body))
@@ -125,6 +126,7 @@ class RestApi:
             status = "CANCELLED"
             raise
         finally:
+            model = target.model
             self._metrics.observe_request(model if model in self._models else "", "REST", call, status, times)
 
     async def _predict(
@@ -137,8 +139,8 @@ class RestApi:
         if self._check_method:
             check_method(signature)
         inputs, layout = json_predict.read(document, signature, body)
-        prediction = await predict(servable, signature, inputs, self._timeout_s)
-        return json_predict.write(prediction.outputs, layout)
+        outputs = await predict(servable, signature, inputs, self._timeout_s)
+        return json_predict.write(outputs, layout)
 
     async def _classify(self, servable: Servable, name: str, examples: Array) -> bytes:
         result = await classify(servable, name, examples, self._timeout_s, check_method=self._check_method)
@@ -214,17 +216,35 @@ def _error_body(message: str) -> bytes:
     return json.dumps({"error": message}).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What the path of a call names."""
+
+    model: str
+    version: str | None
+    label: str
+    call: str
+
+
+@lru_cache(256)
+def _target(path: str) -> _Target | None:
+    match = _CALL.fullmatch(path)
+    if match is None:
+        return None
+    return _Target(_decode(match["model"]), match["version"], _decode(match["label"] or ""), match["call"].lower())
+
+
 def _model_of(match: re.Match[str]) -> tuple[str, int | None, str]:
     """Return name, version and label of a path, as Models.find takes them."""
-    return _decode(match["model"]), _version(match), _decode(match["label"] or "")
+    return _decode(match["model"]), _number(match["version"]), _decode(match["label"] or "")
 
 
 def _decode(name: str) -> str:
     return unquote(name) if "%" in name else name
 
 
-def _version(match: re.Match[str]) -> int | None:
-    digits = match["version"]
+def _number(digits: str | None) -> int | None:
+    """Return a version's number; raises InvalidRequestError."""
     if digits is None:
         return None
     if not digits.isascii() or len(digits) > 19 or int(digits) > _MAX_VERSION:
