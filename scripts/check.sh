@@ -8,4 +8,5 @@ ruff check .
 mypy
 lint-imports
 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 check-jsonschema --schemafile config.schema.json config.json examples/*/config.json

@@ -1,0 +1,84 @@
+"""What containers cost: the same prediction by the same code, in containers and without, in turn."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from statistics import median
+
+import httpx
+import pytest
+from tests.compose.stack import wait_until
+
+ROUNDS = 400
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack):
+    found = new_stack("speed")
+    found.compose("up", "-d", "--no-build", "trainer", "tfserving", "frontend")
+    wait_until(found.predicts, 240, lambda: found.story("trainer") + found.story("tfserving"))
+    found.wait_for_health("frontend")
+    return found
+
+
+@pytest.fixture
+def without_containers(stack, tmp_path):
+    """The address of a frontend and a model server of the same version, started here."""
+    packed = subprocess.run(
+        ["docker", "exec", stack.container("trainer")["Id"], "tar", "-C", "/keepfit", "-c", "models"],
+        check=True,
+        capture_output=True,
+    ).stdout
+    subprocess.run(["tar", "-C", tmp_path, "-x", "--no-same-owner"], input=packed, check=True)
+    rest, grpc, page = free_port(), free_port(), free_port()
+    environ = {**os.environ, "TF_HOST": f"127.0.0.1:{rest}", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    keepfit = [sys.executable, "-m", "keepfit"]
+    serve = ["serve", "--model_name=keepfit", f"--model_base_path={tmp_path / 'models'}", "--enable_batching=true"]
+    serve += [f"--batching_parameters_file={stack.folder / 'docker' / 'tfserving' / 'batching.config'}"]
+    serve += [f"--rest_api_port={rest}", f"--port={grpc}"]
+    with (tmp_path / "log").open("ab") as log:
+        started = [
+            subprocess.Popen([*keepfit, *arguments], cwd=tmp_path, env=environ, stdout=log, stderr=log)
+            for arguments in (serve, ["frontend", "--port", str(page)])
+        ]
+    url = f"http://127.0.0.1:{page}/predict"
+    wait_until(lambda: predicts(url), 120, (tmp_path / "log").read_text)
+    yield url
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(30)
+
+
+def predicts(url):
+    try:
+        return httpx.post(url, json={"instances": [[1.5, 2.3]]}, timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_a_prediction_through_containers_takes_hardly_longer(stack, without_containers, report):
+    urls = {"containers": stack.url("FRONTEND_PORT", "/predict"), "none": without_containers}
+    seconds = {name: [] for name in urls}
+    with httpx.Client() as client:
+        for number in range(ROUNDS + 50):
+            for name, url in urls.items():
+                started = time.perf_counter()
+                assert client.post(url, json={"instances": [[1.5, 2.3]]}).status_code == 200
+                if number >= 50:
+                    seconds[name].append(time.perf_counter() - started)
+    medians = {name: median(found) * 1000 for name, found in seconds.items()}
+    ratio = medians["containers"] / medians["none"]
+    report("prediction by /predict, in containers and without", f"{medians} ms, ratio {ratio:.2f}")
+    # 1.15 is what is promised for a machine with nothing else to do
+    assert ratio < 1.4
