@@ -407,17 +407,19 @@ def test_notification_that_fails_does_not_fail_the_run(promoted):
 
 
 @pytest.mark.parametrize("trouble", ["deleted", "damaged"])
-def test_ledger_that_was_lost_is_rebuilt_from_the_versions(promoted, trouble):
+def test_ledger_that_was_lost_is_rebuilt_from_the_versions_and_they_are_no_news(promoted, trouble):
     before = promoted.metrics(1)
     path = promoted.folder / "state" / "ledger.sqlite3"
     path.unlink() if trouble == "deleted" else path.write_bytes(b"rubbish" * 1000)
+    promoted.configure(data={"source": "csv", "path": "none.csv"})
     done = promoted.run("retrain")
-    assert done.returncode == exits.OK, done.stderr
+    assert done.returncode == exits.INVALID_DATA, done.stderr
     assert ("file is not a database; it was moved to ledger.damaged-" in done.stdout) == (trouble == "damaged")
+    assert "1 lost record made again from what models has" in done.stdout
     found = events(promoted)
-    assert [(event.kind, event.version) for event in found] == [("promoted", 1), ("started", None), ("promoted", 2)]
-    assert found[0].details == before
-    assert promoted.decisions()[1]["reason"].endswith(" (recorded afterwards)")
+    assert [event.kind for event in found] == ["promoted", "started", "invalid_data"]
+    assert (found[0].version, found[0].details) == (1, before)
+    assert [line["verdict"] for line in promoted.decisions()] == ["promoted", "invalid_data"]
 
 
 def test_nothing_is_promoted_that_could_not_be_recorded(promoted):

@@ -87,7 +87,8 @@ class Qualifier:
     def _start(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM],
-            env={**os.environ, tether.VARIABLE: str(os.getpid())},
+            # TensorFlow does not import Keras then, which nothing there needs
+            env={"TF_USE_LEGACY_KERAS": "1", **os.environ, tether.VARIABLE: str(os.getpid())},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

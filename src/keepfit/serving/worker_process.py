@@ -140,7 +140,8 @@ class Launch:
         )
 
     def _environment(self) -> dict[str, str]:
-        variables = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **self.environment}
+        # TensorFlow does not import Keras then, which no worker needs and which takes a third of the import's time
+        variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1", **os.environ, **self.environment}
         variables["OPENBLAS_NUM_THREADS"] = "1"  # its threads would make forking unsound, see zygote.py
         return {name: value for name, value in variables.items() if value is not None}
 
