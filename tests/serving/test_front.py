@@ -211,6 +211,30 @@ def test_connections_beyond_the_limit_are_closed_at_once():
     asyncio.run(run())
 
 
+def test_requests_with_the_same_head_are_told_apart_by_their_bodies():
+    one, two = post(b"/a", b"1", end=b""), post(b"/a", b"2", end=b"")
+    hidden = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(two)
+    pieces = [one, two, post(b"/b", b"3", end=b""), one, two[:-1], two[-1:], two * 2, hidden, two, one, two]
+    pieces += [post(b"/refused", b"4", end=b"")] * 2 + [b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"] * 2
+
+    async def run():
+        async with listening() as (port, _, __):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(0.02)  # so that each comes by itself
+            writer.write(post(b"/end"))
+            received = await reader.read()
+            writer.close()
+            return received
+
+    a, b = b"POST /a 1", b"POST /a 2"
+    expected = [a, b, b"POST /b 3", a, b, b, b, b"POST /x " + two, a, b, b"no", b"no", b"GET /a ", b"GET /a "]
+    assert bodies(asyncio.run(run()).replace(two, b"TWO")) == [
+        body.replace(two, b"TWO") for body in [*expected, b"POST /end "]
+    ]
+
+
 def test_client_that_leaves_is_told_to_the_application():
     async def run():
         async with listening() as (port, repeater, connections):

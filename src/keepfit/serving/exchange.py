@@ -4,17 +4,19 @@ Knows no protocol: HTTP/1.1 and HTTP/2 are ways to fill and to empty these.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
 
 Fields: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Header fields, names in small letters."""
 Body: TypeAlias = bytes | bytearray
+GRPC: Final = b"application/grpc"
+"""How the content types of gRPC begin."""
 
 
 @dataclass(slots=True)
 class Head:
-    """The head of a request. Never changed; being frozen would cost as much as reading it does."""
+    """The head of a request. Shared by those that repeat it on a connection, and never changed."""
 
     method: str
     path: str
@@ -27,6 +29,11 @@ class Head:
     """On which it came; None over a Unix socket."""
     has_trailers: bool
     """Whether the answer can have trailing header fields."""
+    is_grpc: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Tell gRPC by its content type."""
+        self.is_grpc = self.headers.get(b"content-type", b"").startswith(GRPC)
 
 
 class Channel(Protocol):

@@ -62,7 +62,7 @@ _CALL = re.compile(_MODEL + r":(?P<call>classify|regress|predict)", re.IGNORECAS
 _RESOURCE = re.compile(_MODEL + r"(?:/(?P<resource>metadata))?", re.IGNORECASE)
 _ERROR_HEADERS: Mapping[int, Mapping[str, str]] = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 _MAX_VERSION = 2**63 - 1
-_JSON = "application/json"
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Response:
 
     status: int
     body: bytes
-    content_type: str = _JSON
+    content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

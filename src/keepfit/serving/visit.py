@@ -12,17 +12,17 @@ from keepfit.errors import InferenceError, InvalidRequestError, ServingError, Un
 from keepfit.serving import compression, grpc_wire, health, rest
 from keepfit.serving.access_log import AccessLog
 from keepfit.serving.admission import Admission
-from keepfit.serving.exchange import Body, Channel, Fields, Head
+from keepfit.serving.exchange import GRPC, Body, Channel, Fields, Head
 from keepfit.serving.grpc_api import GrpcApi
 from keepfit.serving.grpc_wire import Reply
 from keepfit.serving.health import Health, Watching
 from keepfit.serving.metrics import ServingMetrics
-from keepfit.serving.rest import Response, RestApi
+from keepfit.serving.rest import JSON, Response, RestApi
 from keepfit.serving.status import status_name
 
 logger = logging.getLogger(__name__)
 
-GRPC = b"application/grpc"
+_JSON_FIELDS = ((b"content-type", b"application/json"),)
 _GRPC_FIELDS = ((b"content-type", GRPC),)
 _PREFLIGHT = Response(200, b"")
 
@@ -65,12 +65,12 @@ class RequestVisit:
         self._services = services
         self._head = head
         self._channel = channel
-        self._is_grpc = head.headers.get(b"content-type", b"").startswith(GRPC)
+        self._is_grpc = head.is_grpc
         self._body: Body = b""
         self._size = 0
         self._held = 0
         self._owner = ""
-        self._started = time.perf_counter()
+        self._started = 0.0 if services.access_log is None else time.perf_counter()
         self._task: asyncio.Task[None] | None = None
         self._is_over = False
         self._has_left = False
@@ -185,13 +185,16 @@ class RequestVisit:
         self._write(response, body, encoding)
 
     def _write(self, response: Response, body: bytes, encoding: bytes = b"") -> None:
-        fields = [(b"content-type", response.content_type.encode())]
-        if response.headers:
-            fields += [(name.encode(), value.encode()) for name, value in response.headers.items()]
-        if encoding:
-            fields += [(b"content-encoding", encoding), (b"vary", b"accept-encoding")]
+        fields: Fields = _JSON_FIELDS
+        if response.content_type is not JSON or response.headers or encoding:
+            fields = [
+                (b"content-type", response.content_type.encode()),
+                *((name.encode(), value.encode()) for name, value in response.headers.items()),
+            ]
+            if encoding:
+                fields += [(b"content-encoding", encoding), (b"vary", b"accept-encoding")]
         if self._services.cross_origin is not None:
-            fields += self._services.cross_origin
+            fields = [*fields, *self._services.cross_origin]
         self._channel.respond(response.status, fields, body)
         self._log(response.status, len(response.body))
 

@@ -4,14 +4,13 @@ A client sends the same block for each of its requests: what it meant is kept, a
 that depends, stays as it is.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import hpack
 
 from keepfit.serving import limits
-from keepfit.serving.exchange import Fields
+from keepfit.serving.exchange import Fields, Head
 from keepfit.serving.front import frames
 
 _MAX_BYTES = limits.HEADERS_KIB * 1024
@@ -25,9 +24,7 @@ _OF_A_CONNECTION = (b"connection", b"proxy-connection", b"keep-alive", b"transfe
 class Block:
     """What a request's header block says. Shared between requests: not to be changed."""
 
-    method: str
-    path: str
-    headers: Mapping[bytes, bytes]
+    head: Head
     length: int | None
     """Of the body, if the request says it."""
     is_malformed: bool
@@ -37,7 +34,9 @@ class Block:
 class Decoder:
     """Reads the blocks of one connection, each of which it must be given."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: str | None, port: int | None) -> None:
+        self._client = client
+        self._port = port
         self._decoder = hpack.Decoder(max_header_list_size=2 * _MAX_BYTES)
         self._known: dict[bytes, Block] = {}
 
@@ -52,7 +51,7 @@ class Decoder:
             fields = self._decoder.decode(content, raw=True)
         except hpack.HPACKError as error:
             raise frames.ConnectionFailedError(frames.COMPRESSION_ERROR, "broken header block") from error
-        block = _read([(bytes(name), bytes(value)) for name, value in fields])
+        block = self._read([(bytes(name), bytes(value)) for name, value in fields])
         entries = table.dynamic_entries
         if (table.maxsize, len(entries)) != before[:2] or next(iter(entries), None) is not before[2]:
             self._known.clear()
@@ -61,6 +60,39 @@ class Decoder:
                 self._known.clear()
             self._known[content] = block
         return block
+
+    def _read(self, fields: list[tuple[bytes, bytes]]) -> Block:
+        pseudo: dict[bytes, bytes] = {}
+        headers: dict[bytes, bytes] = {}
+        is_malformed = False
+        for name, value in fields:
+            if name.startswith(b":"):
+                is_malformed |= bool(headers) or name in pseudo
+                pseudo[name] = value
+            else:
+                is_malformed |= not _is_field(name, value) or (name == b"content-length" and name in headers)
+                headers[name] = value
+        authority = pseudo.pop(b":authority", None)
+        if authority is not None:
+            headers.setdefault(b"host", authority)
+        is_malformed |= pseudo.keys() != {b":method", b":scheme", b":path"} or not pseudo.get(b":path")
+        length = headers.get(b"content-length")
+        if length is not None and not (length.isdigit() and len(length) <= 18):
+            is_malformed, length = True, None
+        size = sum(len(name) + len(value) for name, value in fields)
+        return Block(
+            head=Head(
+                method=pseudo.get(b":method", b"").decode("ascii", errors="replace"),
+                path=pseudo.get(b":path", b"").partition(b"?")[0].decode("ascii", errors="replace"),
+                headers=headers,
+                client=self._client,
+                port=self._port,
+                has_trailers=True,
+            ),
+            length=None if length is None else int(length),
+            is_malformed=is_malformed,
+            is_too_large=size > _MAX_BYTES or len(fields) > limits.HEADERS_COUNT,
+        )
 
 
 def encode(fields: Fields) -> bytes:
@@ -94,35 +126,6 @@ def _integer(value: int) -> bytes:
         value //= 128
     digits.append(value)
     return bytes(digits)
-
-
-def _read(fields: list[tuple[bytes, bytes]]) -> Block:
-    pseudo: dict[bytes, bytes] = {}
-    headers: dict[bytes, bytes] = {}
-    is_malformed = False
-    for name, value in fields:
-        if name.startswith(b":"):
-            is_malformed |= bool(headers) or name in pseudo
-            pseudo[name] = value
-        else:
-            is_malformed |= not _is_field(name, value) or (name == b"content-length" and name in headers)
-            headers[name] = value
-    authority = pseudo.pop(b":authority", None)
-    if authority is not None:
-        headers.setdefault(b"host", authority)
-    is_malformed |= pseudo.keys() != {b":method", b":scheme", b":path"} or not pseudo.get(b":path")
-    length = headers.get(b"content-length")
-    if length is not None and not (length.isdigit() and len(length) <= 18):
-        is_malformed, length = True, None
-    size = sum(len(name) + len(value) for name, value in fields)
-    return Block(
-        method=pseudo.get(b":method", b"").decode("ascii", errors="replace"),
-        path=pseudo.get(b":path", b"").partition(b"?")[0].decode("ascii", errors="replace"),
-        headers=headers,
-        length=None if length is None else int(length),
-        is_malformed=is_malformed,
-        is_too_large=size > _MAX_BYTES or len(fields) > limits.HEADERS_COUNT,
-    )
 
 
 def _is_field(name: bytes, value: bytes) -> bool:

@@ -6,18 +6,17 @@ Requests that are sent without waiting (pipelining) are answered in their order.
 import asyncio
 import math
 from collections import deque
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 import httptools
 
 from keepfit.serving import limits
-from keepfit.serving.exchange import Fields, Head, Visit
-from keepfit.serving.front import clock
+from keepfit.serving.exchange import Head
 from keepfit.serving.front.connections import Connections
+from keepfit.serving.front.http1_exchange import Exchange
 
-SMALL_BODY_BYTES: Final = 64 * 1024
-"""If there is no more of a refused request's body than this, it is read, and the connection kept."""
 LINGER_S: Final = 2.0
 """How long a client may go on sending after its answer, which it would lose if the connection were cut at once."""
 MAX_PIPELINED: Final = 64
@@ -25,11 +24,10 @@ MAX_PIPELINED: Final = 64
 
 _ONCE = (b"content-length", b"transfer-encoding", b"host")
 """Fields that may not come twice, since others on the way may take the other one."""
-_STATUS_LINES = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_UNUSUAL = {b"transfer-encoding", b"expect", b"upgrade"}
+_KNOWN_BYTES = 4096
 _UNKNOWN = 10**18
-_JOINED_BYTES = 64 * 1024
-"""A larger body is not copied to stand behind its head."""
 
 
 class _RefusedError(Exception):
@@ -40,78 +38,12 @@ class _RefusedError(Exception):
         self.status = status
 
 
-class Exchange:
-    """One request and the answer to it: the channel of the application's visit."""
+class _Known(NamedTuple):
+    """A head, and the size of a request with it."""
 
-    __slots__ = (
-        "_connection",
-        "_without_body",
-        "is_done",
-        "is_last",
-        "is_whole",
-        "keeps_http_1_0",
-        "left",
-        "output",
-        "visit",
-    )
-
-    def __init__(self, connection: "Http1", without_body: bool) -> None:
-        self._connection = connection
-        self._without_body = without_body
-        self.left = 0
-        """Bytes of its body that have not come yet."""
-        self.is_last = False
-        """Whether the connection ends with it."""
-        self.keeps_http_1_0 = False
-        """Whether its client must be told that the connection does not end with it."""
-        self.is_whole = False
-        self.is_done = False
-        """Whether the answer is whole."""
-        self.output: list[bytes] = []
-        """Of the answer, what has not been written."""
-        self.visit: Visit | None = None
-
-    def respond(self, status: int, fields: Fields, body: bytes, trailers: Fields = ()) -> None:
-        """Send a whole answer."""
-        del trailers  # the application was told that there are none
-        if not self.is_whole and self.left > SMALL_BODY_BYTES:
-            self.is_last = True
-        head = self._head(status, [*fields, (b"content-length", b"%d" % len(body))])
-        if self._without_body:
-            self.output.append(head)
-        elif len(body) <= _JOINED_BYTES:
-            self.output.append(head + body)
-        else:
-            self.output += (head, body)
-        self.is_done = True
-        self._connection.flush()
-
-    def start(self, status: int, fields: Fields) -> None:
-        """Begin an answer that comes in parts, and ends with the connection."""
-        self.is_last = True
-        self.output.append(self._head(status, fields))
-        self._connection.flush()
-
-    def send(self, part: bytes) -> None:
-        """Send a part of it."""
-        self.output.append(part)
-        self._connection.flush()
-
-    def end(self, trailers: Fields = ()) -> None:
-        """End it."""
-        del trailers
-        self.is_done = True
-        self._connection.flush()
-
-    def _head(self, status: int, fields: Fields) -> bytes:
-        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, clock.date_line()]
-        lines += [b"%b: %b\r\n" % field for field in fields]
-        if self.is_last:
-            lines.append(b"connection: close\r\n")
-        elif self.keeps_http_1_0:
-            lines.append(b"connection: keep-alive\r\n")
-        lines.append(b"\r\n")
-        return b"".join(lines)
+    content: bytes
+    size: int
+    head: Head
 
 
 class Http1(asyncio.Protocol):
@@ -136,6 +68,10 @@ class Http1(asyncio.Protocol):
         self._fields = 0
         self._unread_bytes = 0
         """Of a head that is not whole yet, at least as many as the parser has and has not handed on."""
+        self._begun = 0
+        """How many heads have begun."""
+        self._latest: tuple[Head, Exchange] | None = None
+        self._known: _Known | None = None
         self._replayed: bytes | None = None
         """The head of a request that wants to change the protocol, without that wish."""
         self._is_ending = False
@@ -151,8 +87,16 @@ class Http1(asyncio.Protocol):
         """Take bytes."""
         if self._is_ending:
             return
+        known = self._known
+        is_between = self._reading is None and not self._is_in_head
+        if known is not None and is_between and len(data) == known.size and data.startswith(known.content):
+            self._repeat(known, data)
+            return
+        begun = self._begun
         try:
             self._feed(data)
+            if is_between and self._begun == begun + 1:
+                self._learn(data)
         except _RefusedError as error:
             self._refuse(error.status)
         except httptools.HttpParserError as error:
@@ -206,6 +150,7 @@ class Http1(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin with a head."""
+        self._begun += 1
         self._is_in_head = True
         self._target = b""
         self._headers = {}
@@ -251,6 +196,7 @@ class Http1(asyncio.Protocol):
         self._reading = exchange
         self._deadline = self._connections.now + limits.BODY_S
         head = Head(method.decode("ascii"), _path(self._target), headers, self._client, self._port, has_trailers=False)
+        self._latest = (head, exchange)
         exchange.visit = self._connections.host.visit(head, exchange)
         if waits and not exchange.is_done and exchange is self._exchanges[0]:
             self._transport.write(_CONTINUE)
@@ -317,6 +263,31 @@ class Http1(asyncio.Protocol):
                     raise _RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
 
+    def _learn(self, data: bytes) -> None:
+        """Keep what the head of a request says that was sent in one piece: clients repeat it with each request."""
+        if self._latest is None or self._reading is not None or self._is_in_head or self._is_ending:
+            return
+        head, exchange = self._latest
+        content = data[: data.find(b"\r\n\r\n") + 4]
+        length = len(data) - len(content)
+        is_plain = not exchange.is_last and not exchange.keeps_http_1_0 and not _UNUSUAL & head.headers.keys()
+        if is_plain and len(content) <= _KNOWN_BYTES and data[:1].isalpha() and length == _length(head.headers):
+            self._known = _Known(content, len(data), head)
+
+    def _repeat(self, known: "_Known", data: bytes) -> None:
+        """Take a request whose head is, byte for byte, one that was parsed before."""
+        exchange = Exchange(self, known.head.method == "HEAD")
+        exchange.is_whole = True
+        self._exchanges.append(exchange)
+        self._deadline = math.inf
+        visit = exchange.visit = self._connections.host.visit(known.head, exchange)
+        if not exchange.is_done and known.size > len(known.content):
+            visit.feed(data[len(known.content) :])
+        if not exchange.is_done:
+            visit.finish()
+        if len(self._exchanges) >= MAX_PIPELINED:
+            self._pause()
+
     def _head_without_upgrade(self, method: bytes, version: str) -> bytes:
         dropped = (b"upgrade", b"connection", b"http2-settings")
         fields = [b"%b: %b\r\n" % field for field in self._headers.items() if field[0] not in dropped]
@@ -378,7 +349,7 @@ def _check(version: str, headers: dict[bytes, bytes], coding: bytes | None) -> N
         raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED)
 
 
-def _length(headers: dict[bytes, bytes]) -> int:
+def _length(headers: Mapping[bytes, bytes]) -> int:
     """Return the length of the body; the parser has taken it to be a number."""
     return int(headers.get(b"content-length", b"0"))
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from keepfit.serving import limits
-from keepfit.serving.exchange import Head
 from keepfit.serving.front import frames
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.frames import ConnectionFailedError, StreamFailedError
@@ -37,9 +36,7 @@ class Http2(asyncio.Protocol):
     ) -> None:
         self._connections = connections
         self._transport = transport
-        self._client = client
-        self._port = port
-        self._decoder = Decoder()
+        self._decoder = Decoder(client, port)
         self._streams: dict[int, Stream] = {}
         self._last_stream = 0
         self._waiting: dict[int, Stream] = {}
@@ -255,8 +252,7 @@ class Http2(asyncio.Protocol):
         if block.is_too_large:
             stream.respond(431, (), b"")
             return
-        head = Head(block.method, block.path, block.headers, self._client, self._port, has_trailers=True)
-        stream.visit = self._connections.host.visit(head, stream)
+        stream.visit = self._connections.host.visit(block.head, stream)
         if flags & frames.END_STREAM:
             self._finish_request(stream)
 

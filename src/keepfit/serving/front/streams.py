@@ -63,7 +63,7 @@ class Stream:
         """What waits to be sent."""
         self._trailers: Fields = ()
         self._is_ended = False
-        self._without_body = block.method == "HEAD"
+        self._without_body = block.head.method == "HEAD"
 
     def take(self, part: memoryview, size: int) -> None:
         """Take a part of the request's body, which with its padding has a size; raises StreamFailedError."""
