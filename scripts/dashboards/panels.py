@@ -63,6 +63,8 @@ def stat(title: str, about: str, expr: str, unit: str = "none", *, legend: str =
         "textMode": "name" if legend else "value",
         "orientation": "auto",
         "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
     }
     targets = [query(expr, legend, instant=True)]
     return _panel("stat", title, about, targets, options, unit, **{"thresholds": thresholds((None, BLUE)), **field})
@@ -118,8 +120,11 @@ def columns(title: str, about: str, target: Json, x: str, unit: str = "short", *
         "groupWidth": 0.7,
         "showValue": "always",
         "stacking": "none",
+        "barRadius": 0,
+        "fullHighlight": False,
         "xTickLabelRotation": 0,
         "xTickLabelSpacing": 0,
+        "xTickLabelMaxLength": 20,
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
         "tooltip": {"mode": "single", "sort": "none"},
     }
@@ -139,7 +144,7 @@ def table(
     title: str, about: str, targets: Sequence[Json], names: dict[str, str], overrides: Sequence[Json] = ()
 ) -> Json:
     """Rows joined by their labels; `names` are the columns that stay, in order, and what they are called."""
-    options = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": ["sum"], "fields": ""}}
+    options = {"showHeader": True, "frameIndex": 0, "cellHeight": "sm", "footer": {"show": False, "reducer": []}}
     custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
     panel = _panel("table", title, about, targets, options, "short", custom=custom, overrides=list(overrides))
     panel["transformations"] = [
@@ -234,7 +239,7 @@ def variable(label: str, metric: str, *, many: bool = True, first: str = "") -> 
         "sort": 1,
         "multi": many,
         "includeAll": many,
-        "allValue": ".*" if many else None,
+        **({"allValue": ".*"} if many else {}),
         "hide": 0,
         "options": [],
         "regex": "",
@@ -300,10 +305,13 @@ def _version_changes() -> Json:
     return {
         "datasource": SOURCE,
         "enable": True,
-        "expr": 'changes(keepfit_current_version{model=~"$model"}[2m]) > 0',
+        "target": {
+            "refId": "Anno",
+            "expr": 'changes(keepfit_current_version{model=~"$model"}[2m]) > 0',
+            "interval": "60s",
+        },
         "iconColor": BLUE,
         "name": "Version changes",
-        "step": "60s",
         "titleFormat": "Another version of {{model}} is current",
         "textFormat": "",
         "tagKeys": "",

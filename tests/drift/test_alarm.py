@@ -2,7 +2,7 @@
 
 import pytest
 
-from keepfit.drift import alarming_columns
+from keepfit.drift.alarm import alarming_columns
 
 
 def seen(fingerprint, *drifted, version=3):

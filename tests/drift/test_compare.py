@@ -6,8 +6,8 @@ import pytest
 from scipy.stats import chi2_contingency, ks_2samp
 
 from keepfit.config import DriftConfig
-from keepfit.drift import alarming_columns, compare
-from keepfit.drift.compare import LEAST_ROWS
+from keepfit.drift.alarm import alarming_columns
+from keepfit.drift.compare import LEAST_ROWS, compare
 
 ANY_EFFECT = DriftConfig(min_effect=0)
 RULES = DriftConfig()

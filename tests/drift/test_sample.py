@@ -10,8 +10,8 @@ from keepfit.config import DataConfig, DriftConfig, WindowConfig
 from keepfit.data.dataset import prepare
 from keepfit.data.schema import Column, Schema, Target
 from keepfit.data.table import Table
-from keepfit.drift import compare, read_reference, sample_of, write_reference
-from keepfit.drift.sample import MOST_ROWS, REFERENCE
+from keepfit.drift.compare import compare
+from keepfit.drift.sample import MOST_ROWS, REFERENCE, read_reference, sample_of, write_reference
 from keepfit.errors import DataError, StorageError
 
 

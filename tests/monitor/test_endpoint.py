@@ -237,3 +237,9 @@ def test_a_port_in_use_is_named_with_its_key(watched):
 def test_a_foreign_address_is_named(watched):
     with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1"):
         Endpoint(watched().project, "192.0.2.1", 0, {}).start()
+
+
+def test_the_trainer_is_spared_what_only_runs_need():
+    code = "import sys, keepfit.monitor.endpoint; print(*{'scipy', 'polars', 'sklearn', 'tensorflow'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == []

@@ -184,8 +184,8 @@ def test_the_choices_and_the_marks_of_the_dashboards_have_data(stack):
                 metric, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["definition"]).groups()
                 assert all(label in sample["metric"] for sample in stack.ask(metric))
         for mark in dashboard["annotations"]["list"]:
-            if "expr" in mark:
-                assert stack.ask(mark["expr"].removesuffix(" > 0"))
+            if "target" in mark:
+                assert stack.ask(mark["target"]["expr"].removesuffix(" > 0"))
 
 
 def test_every_target_is_up_and_no_alert_fires_without_a_reason(stack):

@@ -6,7 +6,8 @@ from typing import Any
 
 from keepfit.config import DriftConfig
 from keepfit.data.dataset import Dataset
-from keepfit.drift import Comparison, compare, read_reference, sample_of, write_reference
+from keepfit.drift.compare import Comparison, compare
+from keepfit.drift.sample import read_reference, sample_of, write_reference
 from keepfit.errors import DataError
 from keepfit.versions import Versions
 
