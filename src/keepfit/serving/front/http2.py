@@ -43,6 +43,8 @@ class Http2(asyncio.Protocol):
         """Streams whose answers wait for room."""
         self._block: tuple[int, int, bytearray] | None = None
         """Stream, flags and what has come of a header block that goes on."""
+        self._loop = asyncio.get_running_loop()
+        self._output: list[bytes] = []
         self._rest = b""
         self._has_preface = False
         self._is_ending = False
@@ -128,8 +130,10 @@ class Http2(asyncio.Protocol):
     # the streams call these
 
     def write(self, content: bytes) -> None:
-        """Write frames."""
-        self._transport.write(content)
+        """Write frames: those of one turn of the event loop, such as the answers of a batch, all at once."""
+        if not self._output:
+            self._loop.call_soon(self._send)
+        self._output.append(content)
 
     def wait(self, stream: Stream) -> None:
         """Have a stream flushed when there may be room."""
@@ -140,7 +144,7 @@ class Http2(asyncio.Protocol):
         if self._streams.pop(stream.number, None) is not None and not self._streams:
             self._note_idle()
             if self._is_ending:
-                self._transport.close()
+                self._close()
 
     def _read(self, data: bytes) -> int:
         """Take the whole frames in data; return where the rest begins."""
@@ -345,6 +349,15 @@ class Http2(asyncio.Protocol):
         if self._patience < 0:
             raise ConnectionFailedError(frames.ENHANCE_YOUR_CALM, "too many frames that bring nothing")
 
+    def _send(self) -> None:
+        output, self._output = self._output, []
+        if output:
+            self._transport.write(b"".join(output) if len(output) > 1 else output[0])
+
+    def _close(self) -> None:
+        self._send()
+        self._transport.close()
+
     def _flush(self) -> None:
         """Let the waiting streams write, until there is no more room."""
         for number in list(self._waiting):
@@ -384,9 +397,10 @@ class Http2(asyncio.Protocol):
             return
         if self._has_failed and self._transport.can_write_eof():
             # If the connection were cut while the client still sends, it would not hear why.
+            self._send()
             self._transport.write_eof()
         else:
-            self._transport.close()
+            self._close()
 
     def _note_idle(self) -> None:
         self._deadline = self._connections.now + self._connections.idle_s
