@@ -30,6 +30,7 @@ def test_events_are_there_again_in_order(place):
     with open_ledger(place) as ledger:
         ledger.append("rolled_back", "by hand")
         found = ledger.events()
+        assert ledger.count() == len(found)
     assert [(e.kind, e.run, e.version) for e in found] == [
         ("started", "a", None),
         ("promoted", "a", 1),

@@ -6,7 +6,8 @@ import pytest
 
 from keepfit.config import DriftConfig
 from keepfit.drift.sample import REFERENCE
-from keepfit.pipeline.data_drift import compare_with_served, told
+from keepfit.pipeline.data_drift import compare_with_served
+from keepfit.pipeline.drift_wording import told
 from keepfit.versions import Versions
 
 
@@ -37,6 +38,8 @@ def test_a_run_on_other_data_records_what_differs(rejected):
     assert not by_column["label"]["drifted"]
     log = (rejected.folder / "last_train_log.txt").read_text(encoding="utf-8")
     assert "drift: differs from the data of version 1: x" in log
+    shown = rejected.run("show", metrics["run"], COLUMNS="200").stdout
+    assert "differs from the data of version 1: x" in shown
 
 
 class Data:

@@ -3,6 +3,8 @@
 Holds nothing that a restart would lose: all of it is read from where the pipeline writes it.
 """
 
+import time
+from collections.abc import Callable
 from threading import Lock
 from typing import TypeAlias
 
@@ -15,33 +17,48 @@ from keepfit.versions import Versions
 
 _State: TypeAlias = tuple[object, ...]
 
+ASK_AGAIN_S = 30.0
+"""A database that is out of reach makes everybody wait who asks it: it is left alone for so long."""
+
 
 class Records:
     """The account of one project, read anew only when something was added to it. Threads may share it."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, clock: Callable[[], float] = time.monotonic) -> None:
         self._project = project
-        self._lock = Lock()  # guards the two that follow
+        self._clock = clock
+        self._lock = Lock()  # guards the three that follow
         self._state: _State | None = None
         self._account: Account | None = None
+        self._ask_at = 0.0
 
     def read(self) -> Account:
-        """Return all that is known now; a ledger in trouble is a note in it."""
+        """Return all that is known now. A ledger in trouble is a note in it, beside what was known before."""
         with self._lock:
-            state = self._look()
-            if self._account is None or state is None or state != self._state:
-                self._account, self._state = lookup.read(self._project), state
+            if self._account is None:
+                self._account = lookup.read(self._project)
+                self._ask_at = self._clock() + (ASK_AGAIN_S if self._account.notes else 0)
+            elif self._clock() >= self._ask_at:
+                self._account = self._renewed(self._account)
             return self._account
 
-    def _look(self) -> _State | None:
-        """What changes whenever the account does, read in a moment; None if the ledger cannot be read."""
-        place, versions = LedgerPlace.of(self._project), Versions(self._project.models_dir)
+    def _renewed(self, known: Account) -> Account:
         try:
-            count = 0
-            if not place.is_file or place.path.exists():
-                with open_ledger(place) as ledger:
-                    count = ledger.count()
-        except StorageError:
-            return None
+            state = self._look()
+        except StorageError as error:
+            self._ask_at = self._clock() + ASK_AGAIN_S
+            return Account(known.versions, known.events, [str(error)])
+        if state == self._state and not known.notes:
+            return known
+        self._state = state
+        return lookup.read(self._project)
+
+    def _look(self) -> _State:
+        """What changes whenever the account does, read in a moment; raises StorageError."""
+        place, versions = LedgerPlace.of(self._project), Versions(self._project.models_dir)
+        count = 0
+        if not place.is_file or place.path.exists():
+            with open_ledger(place) as ledger:
+                count = ledger.count()
         # the ledger is append-only: as many events are the same events
         return count, *versions.numbers(), *versions.retired(), *(folder.name for folder in versions.candidates())

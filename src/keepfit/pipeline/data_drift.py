@@ -1,6 +1,5 @@
-"""The run's data against what the served version learned from: what is compared, and how it is recorded and told."""
+"""The run's data against what the served version learned from: what is compared, and how it is recorded."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ from keepfit.drift.compare import Comparison, compare
 from keepfit.drift.sample import read_reference, sample_of, write_reference
 from keepfit.errors import DataError
 from keepfit.versions import Versions
-
-_TOLD = 5
 
 
 def keep_reference(dataset: Dataset, folder: Path) -> None:
@@ -26,19 +23,6 @@ def compare_with_served(dataset: Dataset, versions: Versions, rules: DriftConfig
     if version is not None:
         comparison = _compare(dataset, versions.path(version), rules)
     return {"reference_version": version, "fingerprint": dataset.fingerprint, **comparison.to_dict()}
-
-
-def told(record: Mapping[str, Any]) -> str:
-    """One sentence for a person."""
-    against = f"the data of version {record['reference_version']}"
-    if record["reason"]:
-        return f"not compared: {record['reason']}"
-    drifted = [finding for finding in record["findings"] if finding["drifted"]]
-    if not drifted:
-        return f"no column differs from {against} ({record['tests']} tests)"
-    shown = [f"{finding['column']} by {finding['effect']:.2f} ({finding['test']})" for finding in drifted[:_TOLD]]
-    more = f" and {len(drifted) - _TOLD} more" if len(drifted) > _TOLD else ""
-    return f"differs from {against}: {', '.join(shown)}{more}"
 
 
 def _compare(dataset: Dataset, folder: Path, rules: DriftConfig) -> Comparison:

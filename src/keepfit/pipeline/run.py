@@ -18,6 +18,7 @@ from keepfit.errors import StorageError
 from keepfit.pipeline import artifacts, environment, record
 from keepfit.pipeline.challenge import champion_answers, earlier_uses, gather, start
 from keepfit.pipeline.confirm import look
+from keepfit.pipeline.drift_wording import told
 from keepfit.pipeline.gate import Verdict, decide
 from keepfit.pipeline.publication import confirm_served, prune
 from keepfit.pipeline.report import render
@@ -136,7 +137,7 @@ def _dataset(run: Run, seed: int, known: Schema | None) -> Dataset:
 
 def _drift(run: Run, dataset: Dataset) -> dict[str, Any]:
     # imports SciPy's statistics, which take half a second: only now, as with TensorFlow
-    from keepfit.pipeline.data_drift import compare_with_served, told  # noqa: PLC0415
+    from keepfit.pipeline.data_drift import compare_with_served  # noqa: PLC0415
 
     with run.timed("drift"):
         drift = compare_with_served(dataset, run.versions, run.project.config.drift)

@@ -9,6 +9,7 @@ from rich.table import Table
 from keepfit.comparison import flat
 from keepfit.config import Config
 from keepfit.lookup import Entry
+from keepfit.pipeline.drift_wording import told
 from keepfit.tables.wording import local, plain_table, styled, value
 
 
@@ -93,6 +94,8 @@ def _made(metrics: Mapping[str, Any]) -> Table:
     table.add_row("fingerprint", value(dataset.get("fingerprint")))
     if golden := dataset.get("golden"):
         table.add_row("golden set", f"{value(golden.get('rows'))} rows, fingerprint {value(golden.get('fingerprint'))}")
+    if drift := metrics.get("drift"):
+        table.add_row("drift", escape(told(drift)))
     table.add_row("seed", str(metrics.get("seed")))
     table.add_row("config", "\n".join(_unusual(metrics.get("config") or {})) or "all defaults")
     git = metrics.get("git")
