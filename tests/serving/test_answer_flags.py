@@ -12,7 +12,8 @@ from tensorflow_serving.apis import classification_pb2, predict_pb2, prediction_
 def server(serve, prepared, tmp_path_factory):
     models = tmp_path_factory.mktemp("flags") / "models"
     shutil.copytree(prepared / "2", models / "1")
-    return serve(models, "--enable_signature_method_name_check", "--enable_serialization_as_tensor_content=true")
+    flags = ("--enable_signature_method_name_check", "--enable_serialization_as_tensor_content=true")
+    return serve(models, *flags, "--max_request_rows=3")
 
 
 @pytest.fixture
@@ -47,3 +48,10 @@ def test_predictions_are_packed(stub):
     output = stub.Predict(request, timeout=20).outputs["y"]
     assert output.tensor_content == b"\x00\x00\xc0\x40"  # 6.0
     assert not output.float_val
+
+
+def test_request_of_too_many_rows_is_refused(server):
+    assert server.predict([[1.0, 2.0]] * 3).status_code == 200
+    answer = server.predict([[1.0, 2.0]] * 4)
+    message = "Task size 4 is larger than maximum input batch size 3"
+    assert (answer.status_code, answer.json()) == (400, {"error": message})

@@ -164,6 +164,24 @@ def test_messages_of_many_megabytes_pass_tls(half_encrypted, authority):
     assert answer.outputs["y"].tensor_shape.dim[0].size == rows
 
 
+def test_renewed_certificate_is_taken_without_a_restart(half_encrypted, authority):
+    renewed = Authority(authority.folder)
+    renewed.ssl_config(client_verify=True, custom_ca=authority.root.decode())
+    credentials = grpc.ssl_channel_credentials(renewed.root, authority.client_key, authority.client_cert)
+
+    def is_taken():
+        with grpc.secure_channel(f"localhost:{half_encrypted.grpc_port}", credentials) as channel:
+            try:
+                return status(channel) == [2]
+            except grpc.RpcError:
+                return False
+
+    wait_for(is_taken, 30, half_encrypted.log.read_text)
+    (authority.folder / "ssl.config").write_text("nonsense")
+    wait_for(lambda: "Key and certificate stay as they were" in half_encrypted.log.read_text(), 30)
+    assert is_taken()
+
+
 def test_socket_is_removed_in_the_end(half_encrypted):
     """Stops the server: must stay the last test of this fixture."""
     assert half_encrypted.stop() == 0

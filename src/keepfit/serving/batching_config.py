@@ -5,7 +5,7 @@ Knows nothing of requests or queues.
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,18 @@ class Batching:
 
 def by_flags(options: Options) -> Callable[[Path], Batching]:
     """Return what tells the limits of the version in a folder; raises ConfigError as of_options does."""
+    limit = options.max_request_rows
     if options.enable_batching and options.enable_per_model_batching_parameters:
-        return of_version
-    batching = of_options(options)
+        return lambda folder: _limited(of_version(folder), limit)
+    batching = _limited(of_options(options), limit)
     return lambda _: batching
+
+
+def _limited(batching: Batching, rows: int) -> Batching:
+    """Return limits that let no request be larger than some rows; 0 is no limit."""
+    if not rows or (batching.max_request_size is not None and batching.max_request_size <= rows):
+        return batching
+    return replace(batching, max_request_size=rows)
 
 
 def of_none(_: Path) -> Batching:

@@ -5,7 +5,6 @@ and key in hexadecimal. A fast hash is right here: nobody can try out 2^256 secr
 passwords that people choose) would cost each request milliseconds. Keys and headers are never logged.
 """
 
-import asyncio
 import hashlib
 import hmac
 import logging
@@ -17,11 +16,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from keepfit.errors import ConfigError, StorageError, UnauthenticatedError
+from keepfit.serving.file_watch import FileWatch
 
 logger = logging.getLogger(__name__)
 
-RELOAD_S = 1.0
-"""Between looks at the file."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LINE = re.compile(r"([A-Za-z0-9_-]{1,64}):([0-9a-f]{32}):([0-9a-f]{64})")
 _BEARER = b"bearer "
@@ -98,9 +96,8 @@ class KeyFile:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._seen = _stamp(file)
+        self._watch = FileWatch(file, self._reload)
         self._hashes = read(file)
-        self._watching: asyncio.Task[None] | None = None
 
     def owner(self, headers: Mapping[bytes, bytes]) -> str:
         """Return the name of the key in a request's headers; raises UnauthenticatedError."""
@@ -108,30 +105,20 @@ class KeyFile:
 
     def start(self) -> None:
         """Watch the file from now on."""
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        self._watch.start()
 
     def stop(self) -> None:
         """Watch it no more."""
-        if self._watching is not None:
-            self._watching.cancel()
+        self._watch.stop()
 
-    def reload(self) -> None:
-        """Read the file if it has changed; one that cannot be read or is wrong leaves the keys as they were."""
-        stamp = _stamp(self._file)
-        if stamp == self._seen:
-            return
-        self._seen = stamp
+    def _reload(self) -> None:
+        """Read the file; one that cannot be read or is wrong leaves the keys as they were."""
         try:
             self._hashes = read(self._file)
         except ConfigError as error:
             logger.error("The API keys stay as they were: %s", error)
         else:
             logger.info("Read the API keys of %d names from %s", len(self._hashes), self._file)
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(RELOAD_S)
-            await asyncio.to_thread(self.reload)
 
 
 def _key_in(headers: Mapping[bytes, bytes]) -> bytes:
@@ -143,11 +130,3 @@ def _key_in(headers: Mapping[bytes, bytes]) -> bytes:
 
 def _digest(salt: bytes, key: bytes) -> bytes:
     return hashlib.sha256(salt + key).digest()
-
-
-def _stamp(file: Path) -> object:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -54,6 +54,7 @@ class Options:
     max_body_bytes: int = 512 * 2**20
     max_held_bytes: int = 2 * 2**30
     max_concurrent_requests: int = 8192
+    max_request_rows: int = 0
 
     @property
     def config_files(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 Knows the file and what a TLS context is; knows nothing of connections.
 """
 
+import logging
 import ssl
 import tempfile
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from pathlib import Path
 from keepfit import protos
 from keepfit.errors import ConfigError
 from keepfit.serving import config_files
+from keepfit.serving.file_watch import FileWatch
+
+logger = logging.getLogger(__name__)
 
 ALPN = ("h2", "http/1.1")
 MINIMUM = ssl.TLSVersion.TLSv1_2
@@ -47,15 +51,45 @@ def context(tls: Tls) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = MINIMUM
     made.set_alpn_protocols(list(ALPN))
+    _load(made, tls)
+    if tls.client_verify:
+        made.load_verify_locations(cadata=tls.custom_ca)
+        made.verify_mode = ssl.CERT_REQUIRED
+    return made
+
+
+class LiveContext:
+    """The context of a file, which takes a renewed key and certificate when the file changes."""
+
+    def __init__(self, file: str) -> None:
+        """Read the file; raises ConfigError as read() does."""
+        self._file = file
+        self.context = context(read(file))
+        self._watch = FileWatch(Path(file), self._renew)
+
+    def start(self) -> None:
+        """Watch the file from now on."""
+        self._watch.start()
+
+    def stop(self) -> None:
+        """Watch it no more."""
+        self._watch.stop()
+
+    def _renew(self) -> None:
+        try:
+            _load(self.context, read(self._file))
+        except ConfigError as error:
+            logger.error("Key and certificate stay as they were: %s", error)
+        else:
+            logger.info("Read the key and the certificate of new connections from %s", self._file)
+
+
+def _load(made: ssl.SSLContext, tls: Tls) -> None:
     # Python takes key and certificate from files only; the folder is this user's alone, and goes at once.
     with tempfile.TemporaryDirectory(prefix="keepfit-") as folder:
         file = Path(folder) / "server.pem"
         file.write_text(f"{tls.server_key}\n{tls.server_cert}\n", encoding="utf-8")
         made.load_cert_chain(file, password="")
-    if tls.client_verify:
-        made.load_verify_locations(cadata=tls.custom_ca)
-        made.verify_mode = ssl.CERT_REQUIRED
-    return made
 
 
 def _reason(error: Exception) -> str:

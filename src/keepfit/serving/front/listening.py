@@ -9,7 +9,6 @@ import gc
 import importlib
 import signal
 import socket
-import ssl
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from keepfit.serving.front import connections
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.sniffing import Sniffer
 from keepfit.serving.options import Options
+from keepfit.serving.tls import LiveContext
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 DRAIN_S: Final = 5.0
@@ -39,14 +39,16 @@ def run(options: Options) -> int:
     Raises PortInUseError for a port that is taken, ConfigError for a bad --ssl_config_file or --grpc_socket_path.
     """
     log.set_up()
-    secret = tls.context(tls.read(options.ssl_config_file)) if options.ssl_config_file else None
+    secret = tls.LiveContext(options.ssl_config_file) if options.ssl_config_file else None
     with _bound(options) as (rest, grpc), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         listeners = [(one, secret if options.rest_api_ssl else None) for one in rest] + [(one, secret) for one in grpc]
-        runner.run(_serve(options, listeners))
+        runner.run(_serve(options, listeners, secret))
     return 0
 
 
-async def _serve(options: Options, listeners: list[tuple[socket.socket, ssl.SSLContext | None]]) -> None:
+async def _serve(
+    options: Options, listeners: list[tuple[socket.socket, LiveContext | None]], secret: LiveContext | None
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in SIGNALS:
@@ -60,11 +62,13 @@ async def _serve(options: Options, listeners: list[tuple[socket.socket, ssl.SSLC
             lambda: Sniffer(accepted),
             sock=one,
             backlog=_BACKLOG,
-            ssl=context,
-            ssl_handshake_timeout=None if context is None else limits.HEADERS_S,
+            ssl=None if live is None else live.context,
+            ssl_handshake_timeout=None if live is None else limits.HEADERS_S,
         )
-        for one, context in listeners
+        for one, live in listeners
     ]
+    if secret is not None:
+        secret.start()
     gc.collect()
     gc.freeze()  # what is there now stays, and need not be looked through again
     await stop.wait()
@@ -72,6 +76,8 @@ async def _serve(options: Options, listeners: list[tuple[socket.socket, ssl.SSLC
     await _until(lambda: not application.in_flight, DRAIN_S)
     for server in servers:
         server.close()
+    if secret is not None:
+        secret.stop()
     accepted.close()
     await _until(lambda: not accepted.count, _FLUSH_S)
     await application.stop()
