@@ -4,6 +4,7 @@ Imports TensorFlow: only processes that load models import this. What a model sa
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -34,7 +35,7 @@ class SavedModel:
             name: {key: tf.make_ndarray(value) for key, value in signature_def.defaults.items()}
             for name, signature_def in signature_defs.items()
         }
-        self._calls: dict[tuple[str, tuple[str, ...], tuple[str, ...] | None], _Call] = {}
+        self._calls: dict[tuple[str, tuple[str, ...], tuple[str, ...]], _Call] = {}
         self._united: dict[str, Signature] = {}
 
     def run(
@@ -49,7 +50,8 @@ class SavedModel:
         InferenceError if the model fails. A shape that contradicts the signature is the model's to accept or refuse,
         as in TensorFlow Serving, whose first example sends such a one.
         """
-        key = (signature_name, tuple(inputs), None if output_names is None else tuple(output_names))
+        outputs = tuple(self._signature(signature_name).outputs if output_names is None else output_names)
+        key = (signature_name, tuple(inputs), outputs)
         call = self._calls.get(key)
         if call is None:
             call = self._calls[key] = self._prepare(*key)
@@ -63,6 +65,16 @@ class SavedModel:
             raise _run_error(error, _misfits(call.signature, inputs, feeds)) from error
         return dict(zip(call.outputs, results, strict=True))
 
+    def prepare(self) -> None:
+        """Let TensorFlow optimise the graph of each signature now: the first run would wait for it otherwise.
+
+        What TensorFlow refuses here, it refuses again, and says so, when it is run.
+        """
+        for signature in self.signatures.values():
+            with suppress(InferenceError, InvalidRequestError):
+                key = (signature.name, tuple(signature.inputs), tuple(signature.outputs))
+                self._calls[key] = self._prepare(*key)
+
     def close(self) -> None:
         """Free the model; it cannot be run afterwards."""
         self._calls.clear()
@@ -74,10 +86,9 @@ class SavedModel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _prepare(self, signature_name: str, inputs: tuple[str, ...], outputs: tuple[str, ...] | None) -> "_Call":
+    def _prepare(self, signature_name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> "_Call":
         """Find all that calls with these inputs and outputs have in common."""
-        signature = self.signatures.get(signature_name) or self._unite(signature_name)
-        outputs = tuple(signature.outputs) if outputs is None else outputs
+        signature = self._signature(signature_name)
         if unknown := [name for name in inputs if name not in signature.inputs]:
             known = ", ".join(signature.inputs)
             raise InvalidRequestError(f"{unknown[0]!r} is not an input of {signature.name!r}; its inputs are: {known}")
@@ -105,6 +116,9 @@ class SavedModel:
             outputs,
             function,
         )
+
+    def _signature(self, name: str) -> Signature:
+        return self.signatures.get(name) or self._unite(name)
 
     def _unite(self, name: str) -> Signature:
         names = united_names(name)

@@ -46,6 +46,8 @@ async def predict(
     for name, array in inputs.items():
         if array.dtype != NUMPY_DTYPES.get(signature.inputs[name].dtype):
             _refuse_dtype(signature, name, array)
+    if len(inputs) > 1:  # in one order always, as the names of the outputs are: each other one is optimised anew
+        inputs = {name: inputs[name] for name in signature.inputs if name in inputs}
     outputs = _outputs(signature, output_filter)
     return await servable.batcher.run(signature, inputs, outputs, timeout_s)
 
@@ -96,4 +98,4 @@ def _outputs(signature: Signature, output_filter: Sequence[str]) -> tuple[str, .
         if name in seen:
             raise InvalidRequestError(f"duplicate output tensor alias: {name}")
         seen.add(name)
-    return tuple(output_filter)
+    return tuple(name for name in signature.outputs if name in seen)

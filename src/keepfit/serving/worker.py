@@ -22,12 +22,10 @@ import tensorflow as tf
 from keepfit import protos, savedmodel
 from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
-from keepfit.serving import tflite, warmup
+from keepfit.serving import priority, tflite, warmup
 from keepfit.serving.frames import Frame, FrameReader, Header, encode
 from keepfit.serving.load_request import LoadRequest
 from keepfit.signatures import Signature
-
-LOADING_NICENESS = 10
 
 
 class Model(Protocol):
@@ -49,6 +47,7 @@ class Model(Protocol):
 
 def serve(connection: socket.socket) -> None:
     """Answer frames until the other side closes: first "load", then any number of "run"."""
+    priority.begin_session()
     # The front decides when a worker ends; a Ctrl-C or a service manager signals the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -97,14 +96,11 @@ def _refuse(connection: socket.socket, header: Header, error: KeepfitError) -> N
 def _load_gently(header: Header) -> Model:
     """Load in a thread of low priority, so that the versions that answer meanwhile go first."""
     savedmodel.start_threads(bytes.fromhex(LoadRequest.of(header).session_config))
-    with ThreadPoolExecutor(1, initializer=_step_back) as background:
+    with (
+        priority.lowered_session(),
+        ThreadPoolExecutor(1, initializer=priority.lower_thread) as background,
+    ):
         return background.submit(_load, header).result()
-
-
-def _step_back() -> None:
-    # A thread's own niceness: taking back that of the process would need a privilege.
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICENESS)
 
 
 def _load(header: Header) -> Model:
@@ -115,7 +111,9 @@ def _load(header: Header) -> Model:
     if how.prefer_tflite and (path / tflite.FILE).is_file():
         model = tflite.load(path, session_config)
     else:
-        model = savedmodel.load(path, how.tags, session_config)
+        saved_model = savedmodel.load(path, how.tags, session_config)
+        saved_model.prepare()
+        model = saved_model
     warmup.replay(model, path, how.warmup_iterations)
     return model
 
