@@ -2,6 +2,7 @@
 
 from dashboards.panels import (
     GREEN,
+    GREY,
     RED,
     YELLOW,
     Json,
@@ -85,7 +86,7 @@ def _over_time() -> Json:
         "Falls when a version takes over that learned from the new data.",
         [query(f"max by (column) (keepfit_drift_effect{_MODEL})", "{{column}}")],
         "none",
-        interpolation="stepAfter",
+        stepped=True,
         min=0,
         max=1,
         decimals=2,
@@ -106,14 +107,12 @@ def _columns() -> Json:
         "Value #C": "Differs",
         "Value #D": "Alarm",
     }
-    colored = {"custom__cellOptions": {"type": "color-text"}}
-    bar = {"custom__cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}}
-    yes_or_no = words(_0=("no", "text"), _1=("yes", RED))
+    bar, colored = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}, {"type": "color-text"}
     overrides = [
-        by_name("Effect", decimals=2, min=0, max=1, thresholds=_EFFECT, color={"mode": "thresholds"}, **bar),
+        by_name("Effect", decimals=2, min=0, max=1, thresholds=_EFFECT, color={"mode": "thresholds"}, cells=bar),
         by_name("p value", decimals=4),
-        by_name("Differs", mappings=words(_0=("no", "text"), _1=("yes", YELLOW)), **colored),
-        by_name("Alarm", mappings=yes_or_no, **colored),
+        by_name("Differs", mappings=words({0: ("no", GREY), 1: ("yes", YELLOW)}), cells=colored),
+        by_name("Alarm", mappings=words({0: ("no", GREY), 1: ("yes", RED)}), cells=colored),
     ]
     return table(
         "All columns",

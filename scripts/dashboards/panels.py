@@ -3,7 +3,7 @@
 A panel is made without a place; `dashboard` puts rows of panels, each with its width, one below the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -44,11 +44,11 @@ def thresholds(*steps: tuple[float | None, str]) -> Json:
     return {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in steps]}
 
 
-def words(**texts: tuple[str, str]) -> list[Json]:
-    """Words and colours for numbers: words(_0=("down", RED))."""
+def words(texts: Mapping[int, tuple[str, str]]) -> list[Json]:
+    """Words and colours for numbers: {0: ("down", RED)}."""
     options = {
-        name.lstrip("_"): {"text": text, "color": color, "index": number}
-        for number, (name, (text, color)) in enumerate(texts.items())
+        str(number): {"text": text, "color": color, "index": place}
+        for place, (number, (text, color)) in enumerate(texts.items())
     }
     return [{"type": "value", "options": options}]
 
@@ -67,23 +67,30 @@ def stat(title: str, about: str, expr: str, unit: str = "none", *, legend: str =
         "percentChangeColorMode": "standard",
     }
     targets = [query(expr, legend, instant=True)]
-    return _panel("stat", title, about, targets, options, unit, **{"thresholds": thresholds((None, BLUE)), **field})
+    return _panel("stat", title, about, targets, options, unit, **field)
 
 
 def series(
-    title: str, about: str, targets: Sequence[Json], unit: str = "short", *, stacked: bool = False, **field: Any
+    title: str,
+    about: str,
+    targets: Sequence[Json],
+    unit: str = "short",
+    *,
+    stacked: bool = False,
+    stepped: bool = False,
+    **field: Any,
 ) -> Json:
-    """Lines over time, or areas on one another."""
+    """Lines over time, or areas on one another; `stepped` for what changes with a run only."""
     custom = {
         "drawStyle": "line",
-        "lineInterpolation": field.pop("interpolation", "linear"),
+        "lineInterpolation": "stepAfter" if stepped else "linear",
         "lineWidth": 1 if stacked else 2,
         "fillOpacity": 35 if stacked else 8,
         "gradientMode": "none" if stacked else "opacity",
         "showPoints": "never",
-        "spanNulls": field.pop("span_ms", False),
+        "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
-        "scaleDistribution": field.pop("scale", {"type": "linear"}),
+        "scaleDistribution": {"type": "linear"},
         "thresholdsStyle": {"mode": "dashed" if "thresholds" in field else "off"},
     }
     options = {
@@ -174,8 +181,11 @@ def matrix(title: str, about: str, target: Json, *, rows: str, columns_of: str) 
 
 
 def by_name(name: str, **properties: Any) -> Json:
-    """Give one series or column properties of its own, such as unit="s"."""
-    found = [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()]
+    """Give one series or column properties of its own, such as decimals=2; `cells` is how a table draws it."""
+    cells = properties.pop("cells", None)
+    found = [{"id": key, "value": value} for key, value in properties.items()]
+    if cells:
+        found.append({"id": "custom.cellOptions", "value": cells})
     return {"matcher": {"id": "byName", "options": name}, "properties": found}
 
 

@@ -86,7 +86,7 @@ def _runs() -> Json:
         "Runs by how they ended",
         "All runs so far; a step is a run.",
         [query(f"sum by (verdict) (keepfit_runs_total{_MODEL})", "{{verdict}}")],
-        interpolation="stepAfter",
+        stepped=True,
         stacked=True,
         decimals=0,
         min=0,
@@ -102,7 +102,7 @@ def _versions() -> Json:
             query(f"max by (model) (keepfit_current_version{_MODEL})", "current"),
             query(f"max by (model) (keepfit_model_server_available_version{_MODEL})", "answers"),
         ],
-        interpolation="stepAfter",
+        stepped=True,
         decimals=0,
     )
 
@@ -113,7 +113,7 @@ def _duration() -> Json:
         "From its start to its verdict.",
         [query(f"max by (model) (keepfit_last_run_seconds{_MODEL})", "{{model}}")],
         "s",
-        interpolation="stepAfter",
+        stepped=True,
         min=0,
     )
 
@@ -137,7 +137,7 @@ def _disk() -> Json:
         "percentunit",
         min=0,
         max=1,
-        thresholds=thresholds((None, RED), (0.1, "transparent")),
+        thresholds=thresholds((None, "transparent"), (0.1, RED)),
     )
 
 
@@ -146,7 +146,7 @@ def _ledger() -> Json:
         "Ledger",
         "Whether the record of runs and versions can be read.",
         f"min(keepfit_ledger_readable{_MODEL})",
-        mappings=words(_0=("cannot be read", RED), _1=("readable", GREEN)),
+        mappings=words({0: ("cannot be read", RED), 1: ("readable", GREEN)}),
     )
 
 

@@ -81,7 +81,7 @@ def _over_time() -> Json:
             query(f"{_MEASURE} {_CURRENT}", "version {{version}}"),
             query('keepfit_last_candidate_measure{model=~"$model", measure="$measure"}', "last candidate"),
         ],
-        interpolation="stepAfter",
+        stepped=True,
         decimals=2,
     )
 

@@ -47,7 +47,7 @@ def make() -> Json:
 
 
 def _now() -> list[Json]:
-    up = words(_0=("down", RED), _1=("up", GREEN))
+    up = words({0: ("down", RED), 1: ("up", GREEN)})
     share = f"sum(rate({_COUNT}, {_FAULTS}}}[5m])) / sum(rate({_COUNT}}}[5m]))"
     p99 = "histogram_quantile(0.99, sum by (le) (rate(:tensorflow:serving:request_latency_bucket"
     return [

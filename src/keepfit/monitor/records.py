@@ -35,20 +35,18 @@ class Records:
     def read(self) -> Account:
         """Return all that is known now. A ledger in trouble is a note in it, beside what was known before."""
         with self._lock:
-            if self._account is None:
-                self._account = lookup.read(self._project)
-                self._ask_at = self._clock() + (ASK_AGAIN_S if self._account.notes else 0)
-            elif self._clock() >= self._ask_at:
+            if self._account is None or self._clock() >= self._ask_at:
                 self._account = self._renewed(self._account)
             return self._account
 
-    def _renewed(self, known: Account) -> Account:
+    def _renewed(self, known: Account | None) -> Account:
         try:
             state = self._look()
         except StorageError as error:
             self._ask_at = self._clock() + ASK_AGAIN_S
-            return Account(known.versions, known.events, [str(error)])
-        if state == self._state and not known.notes:
+            # nothing is known yet: then what the folders tell
+            return Account(known.versions, known.events, [str(error)]) if known else lookup.read(self._project)
+        if known is not None and state == self._state and not known.notes:
             return known
         self._state = state
         return lookup.read(self._project)
