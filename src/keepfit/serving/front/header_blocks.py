@@ -31,6 +31,22 @@ class Block:
     is_too_large: bool = False
 
 
+class OpenBlock:
+    """A block of which only the beginning has come."""
+
+    def __init__(self, number: int, flags: int, content: memoryview) -> None:
+        self.number = number
+        """Of its stream."""
+        self.flags = flags
+        self.content = bytearray(content)
+
+    def add(self, more: memoryview) -> None:
+        """Take a further part; raises ConnectionFailedError if it becomes too large."""
+        if len(self.content) + len(more) > 2 * _MAX_BYTES:
+            raise frames.ConnectionFailedError(frames.ENHANCE_YOUR_CALM, "a header block that is too large")
+        self.content += more
+
+
 class Decoder:
     """Reads the blocks of one connection, each of which it must be given."""
 

@@ -6,16 +6,17 @@ Requests that are sent without waiting (pipelining) are answered in their order.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
 
 import httptools
 
 from keepfit.serving import limits
 from keepfit.serving.exchange import Head
+from keepfit.serving.front import http1_heads
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.http1_exchange import Exchange
+from keepfit.serving.front.http1_heads import KnownHead
 
 LINGER_S: Final = 2.0
 """How long a client may go on sending after its answer, which it would lose if the connection were cut at once."""
@@ -25,8 +26,6 @@ MAX_PIPELINED: Final = 64
 _ONCE = (b"content-length", b"transfer-encoding", b"host")
 """Fields that may not come twice, since others on the way may take the other one."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_UNUSUAL = {b"transfer-encoding", b"expect", b"upgrade"}
-_KNOWN_BYTES = 4096
 _UNKNOWN = 10**18
 
 
@@ -36,14 +35,6 @@ class _RefusedError(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
-
-
-class _Known(NamedTuple):
-    """A head, and the size of a request with it."""
-
-    content: bytes
-    size: int
-    head: Head
 
 
 class Http1(asyncio.Protocol):
@@ -71,7 +62,7 @@ class Http1(asyncio.Protocol):
         self._begun = 0
         """How many heads have begun."""
         self._latest: tuple[Head, Exchange] | None = None
-        self._known: _Known | None = None
+        self._known: KnownHead | None = None
         self._replayed: bytes | None = None
         """The head of a request that wants to change the protocol, without that wish."""
         self._is_ending = False
@@ -181,21 +172,28 @@ class Http1(asyncio.Protocol):
         if method == b"CONNECT":
             raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED)
         if self._parser.should_upgrade():
-            self._replayed = self._head_without_upgrade(method, version)
+            self._replayed = http1_heads.without_upgrade(method, self._target, version, self._headers)
             return
         self._is_in_head = False
         headers = self._headers
-        coding = headers.get(b"transfer-encoding")
-        _check(version, headers, coding)
+        if (status := http1_heads.refusal(version, headers)) is not None:
+            raise _RefusedError(status)
         waits = b"expect" in headers
         exchange = Exchange(self, method == b"HEAD")
-        exchange.left = _UNKNOWN if waits or coding is not None else _length(headers)
+        exchange.left = _UNKNOWN if waits or b"transfer-encoding" in headers else http1_heads.length(headers)
         exchange.is_last = not self._parser.should_keep_alive()
         exchange.keeps_http_1_0 = version == "1.0" and not exchange.is_last
         self._exchanges.append(exchange)
         self._reading = exchange
         self._deadline = self._connections.now + limits.BODY_S
-        head = Head(method.decode("ascii"), _path(self._target), headers, self._client, self._port, has_trailers=False)
+        head = Head(
+            method.decode("ascii"),
+            http1_heads.path(self._target),
+            headers,
+            self._client,
+            self._port,
+            has_trailers=False,
+        )
         self._latest = (head, exchange)
         exchange.visit = self._connections.host.visit(head, exchange)
         if waits and not exchange.is_done and exchange is self._exchanges[0]:
@@ -268,13 +266,10 @@ class Http1(asyncio.Protocol):
         if self._latest is None or self._reading is not None or self._is_in_head or self._is_ending:
             return
         head, exchange = self._latest
-        content = data[: data.find(b"\r\n\r\n") + 4]
-        length = len(data) - len(content)
-        is_plain = not exchange.is_last and not exchange.keeps_http_1_0 and not _UNUSUAL & head.headers.keys()
-        if is_plain and len(content) <= _KNOWN_BYTES and data[:1].isalpha() and length == _length(head.headers):
-            self._known = _Known(content, len(data), head)
+        if not exchange.is_last and not exchange.keeps_http_1_0:
+            self._known = http1_heads.known(data, head)
 
-    def _repeat(self, known: "_Known", data: bytes) -> None:
+    def _repeat(self, known: KnownHead, data: bytes) -> None:
         """Take a request whose head is, byte for byte, one that was parsed before."""
         exchange = Exchange(self, known.head.method == "HEAD")
         exchange.is_whole = True
@@ -287,11 +282,6 @@ class Http1(asyncio.Protocol):
             visit.finish()
         if len(self._exchanges) >= MAX_PIPELINED:
             self._pause()
-
-    def _head_without_upgrade(self, method: bytes, version: str) -> bytes:
-        dropped = (b"upgrade", b"connection", b"http2-settings")
-        fields = [b"%b: %b\r\n" % field for field in self._headers.items() if field[0] not in dropped]
-        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._target, version.encode(), b"".join(fields))
 
     def _refuse(self, status: int) -> None:
         """Answer what is no request, after those before it, and end the connection."""
@@ -339,23 +329,3 @@ class Http1(asyncio.Protocol):
         if self._is_paused and not self._transport.is_closing():
             self._is_paused = False
             self._transport.resume_reading()
-
-
-def _check(version: str, headers: dict[bytes, bytes], coding: bytes | None) -> None:
-    """Raise _RefusedError for a head that HTTP forbids, or that others may read in another way."""
-    if version not in ("1.1", "1.0") or (version == "1.1" and b"host" not in headers):
-        raise _RefusedError(HTTPStatus.BAD_REQUEST)
-    if coding is not None and (coding.lower() != b"chunked" or version == "1.0"):
-        raise _RefusedError(HTTPStatus.NOT_IMPLEMENTED)
-
-
-def _length(headers: Mapping[bytes, bytes]) -> int:
-    """Return the length of the body; the parser has taken it to be a number."""
-    return int(headers.get(b"content-length", b"0"))
-
-
-def _path(target: bytes) -> str:
-    """Return the path of a target, which proxies' clients write with scheme and host."""
-    if not target.startswith(b"/") and b"://" in target:
-        target = b"/" + target.split(b"://", 1)[1].partition(b"/")[2]
-    return target.partition(b"?")[0].decode("ascii", errors="replace")

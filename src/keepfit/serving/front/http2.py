@@ -1,7 +1,6 @@
 """HTTP/2 (RFC 9113) on one connection, for gRPC and for whoever asks for the REST API so. Knows nothing of models."""
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -9,19 +8,15 @@ from keepfit.serving import limits
 from keepfit.serving.front import frames
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.frames import ConnectionFailedError, StreamFailedError
-from keepfit.serving.front.header_blocks import Block, Decoder
+from keepfit.serving.front.header_blocks import Block, Decoder, OpenBlock
+from keepfit.serving.front.lifetime import Lifetime
+from keepfit.serving.front.patience import Patience
 from keepfit.serving.front.streams import Stream
 
 FRAME_BYTES: Final = 64 * 1024
 """The largest payload that is taken."""
 STREAM_WINDOW: Final = 16 * 2**20
 CONNECTION_WINDOW: Final = 64 * 2**20
-MAX_BLOCK_BYTES: Final = 2 * limits.HEADERS_KIB * 1024
-NUISANCES: Final = 10_000
-"""Frames in a row that cost work and bring nothing (pings, settings, resets, empty ones); so many, and..."""
-NUISANCES_PER_S: Final = 1_000
-"""...so many more in each second, make a connection that is ended."""
-KEEPALIVE_TIMEOUT_MS: Final = 20_000
 
 
 class Http2(asyncio.Protocol):
@@ -41,8 +36,7 @@ class Http2(asyncio.Protocol):
         self._last_stream = 0
         self._waiting: dict[int, Stream] = {}
         """Streams whose answers wait for room."""
-        self._block: tuple[int, int, bytearray] | None = None
-        """Stream, flags and what has come of a header block that goes on."""
+        self._block: OpenBlock | None = None
         self._loop = asyncio.get_running_loop()
         self._output: list[bytes] = []
         self._rest = b""
@@ -55,13 +49,8 @@ class Http2(asyncio.Protocol):
         self._receive_window = CONNECTION_WINDOW
         self._stream_window = frames.DEFAULT_WINDOW
         self._max_streams = connections.arguments.max_concurrent_streams or limits.STREAMS
-        self._patience = NUISANCES
-        self._deadline = connections.now + limits.HEADERS_S
-        self._write_deadline = math.inf
-        self._opened = connections.now
-        self._heard = connections.now
-        """When a byte last came, to the second."""
-        self._ping_sent: float | None = None
+        self._patience = Patience()
+        self._lifetime = Lifetime(connections.now, connections.idle_s, connections.age_s, connections.arguments)
         self.frame_bytes = frames.DEFAULT_FRAME_BYTES
         self.window = frames.DEFAULT_WINDOW
         values = {
@@ -79,7 +68,7 @@ class Http2(asyncio.Protocol):
         """Take bytes."""
         if self._has_failed:
             return
-        self._heard, self._ping_sent = self._connections.now, None
+        self._lifetime.note_heard(self._connections.now)
         if self._rest:
             data = self._rest + data
         try:
@@ -101,27 +90,26 @@ class Http2(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Write no more bodies to a client that does not take them."""
         self.is_paused = True
-        self._write_deadline = self._connections.now + limits.WRITE_S
+        self._lifetime.note_blocked(self._connections.now)
 
     def resume_writing(self) -> None:
         """Go on."""
         self.is_paused = False
-        self._write_deadline = math.inf
+        self._lifetime.note_flowing()
         self._flush()
 
     # Connections calls these
 
     def look(self, now: float) -> None:
         """Cut the connection if it takes too long, and ask a silent one whether it is still there."""
-        self._patience = min(self._patience + NUISANCES_PER_S, NUISANCES)
-        if now > self._write_deadline or (self._is_ending and not self._streams):
+        self._patience.recover()
+        due = self._lifetime.due(now)
+        if due == "abort" or (self._is_ending and not self._streams):
             self._transport.abort()
-        elif now > self._deadline:
+        elif due == "close":
             self.close()
-        elif not self._is_ending:
-            self._look_at_silence(now)
-            if now - self._opened > self._connections.age_s:
-                self.close()
+        elif due == "ping":
+            self.write(frames.frame(frames.PING, 0, 0, b"keepfit?"))
 
     def close(self) -> None:
         """Close in order, saying which requests were taken."""
@@ -174,7 +162,7 @@ class Http2(asyncio.Protocol):
 
     def _take(self, kind: int, flags: int, number: int, payload: memoryview) -> None:
         if self._block is not None:
-            self._continue_block(kind, flags, number, payload)
+            self._continue_block(self._block, kind, flags, number, payload)
         elif kind in _TAKERS:
             _TAKERS[kind](self, flags, number, payload)
         elif kind in (frames.PUSH_PROMISE, frames.CONTINUATION):
@@ -218,21 +206,17 @@ class Http2(asyncio.Protocol):
         if flags & frames.END_HEADERS:
             self._take_block(flags, number, bytes(content))
         else:
-            self._block = (number, flags, bytearray(content))
+            self._block = OpenBlock(number, flags, content)
 
-    def _continue_block(self, kind: int, flags: int, number: int, payload: memoryview) -> None:
-        assert self._block is not None  # noqa: S101 - the caller's condition
-        begun, first_flags, content = self._block
-        if kind != frames.CONTINUATION or number != begun:
+    def _continue_block(self, block: OpenBlock, kind: int, flags: int, number: int, payload: memoryview) -> None:
+        if kind != frames.CONTINUATION or number != block.number:
             raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a header block that is interrupted")
-        if len(content) + len(payload) > MAX_BLOCK_BYTES:
-            raise ConnectionFailedError(frames.ENHANCE_YOUR_CALM, "a header block that is too large")
         if not payload:
             self._endure()
-        content += payload
+        block.add(payload)
         if flags & frames.END_HEADERS:
             self._block = None
-            self._take_block(first_flags, number, bytes(content))
+            self._take_block(block.flags, number, bytes(block.content))
 
     def _take_block(self, flags: int, number: int, content: bytes) -> None:
         block = self._decoder.decode(content)
@@ -252,7 +236,7 @@ class Http2(asyncio.Protocol):
             raise StreamFailedError(number, frames.PROTOCOL_ERROR)
         stream = Stream(self, number, self._stream_window, STREAM_WINDOW, block)
         self._streams[number] = stream
-        self._deadline = math.inf
+        self._lifetime.note_busy()
         if block.is_too_large:
             stream.respond(431, (), b"")
             return
@@ -345,8 +329,7 @@ class Http2(asyncio.Protocol):
 
     def _endure(self) -> None:
         """Count a frame that brings nothing."""
-        self._patience -= 1
-        if self._patience < 0:
+        if self._patience.is_over():
             raise ConnectionFailedError(frames.ENHANCE_YOUR_CALM, "too many frames that bring nothing")
 
     def _send(self) -> None:
@@ -403,19 +386,7 @@ class Http2(asyncio.Protocol):
             self._close()
 
     def _note_idle(self) -> None:
-        self._deadline = self._connections.now + self._connections.idle_s
-
-    def _look_at_silence(self, now: float) -> None:
-        arguments = self._connections.arguments
-        after_ms = arguments.keepalive_time_ms
-        if after_ms is None:
-            return
-        if self._ping_sent is not None:
-            if now - self._ping_sent > (arguments.keepalive_timeout_ms or KEEPALIVE_TIMEOUT_MS) / 1000:
-                self._transport.abort()
-        elif now - self._heard > after_ms / 1000:
-            self._ping_sent = now
-            self.write(frames.frame(frames.PING, 0, 0, b"keepfit?"))
+        self._lifetime.note_idle(self._connections.now)
 
 
 _TAKERS: Final[Mapping[int, Callable[[Http2, int, int, memoryview], None]]] = {
