@@ -30,3 +30,17 @@ def test_a_holdout_too_small_for_the_margin_is_told_and_not_configured(user_proj
     config = json.loads((user_project.folder / "own" / "config.json").read_text(encoding="utf-8"))
     assert list(config) == ["model_name", "gate", "data"]
     assert len(config["gate"]) == 1
+
+
+def test_column_to_leave_out_is_named_and_then_left_out(user_project):
+    rows = {"id": [f"C{number}" for number in range(500)], "x": range(500), "y": [0, 1] * 250}
+    pl.DataFrame(rows).write_csv(user_project.folder / "table.csv")
+    command = ("init", "own", "--data", "table.csv", "--target", "y")
+    done = user_project.run(*command)
+    assert done.returncode == exits.INVALID_DATA
+    assert "column 'id' has another text in every row, as an id has: put it into data.ignore" in done.stderr
+    assert not (user_project.folder / "own").exists()
+    done = user_project.run(*command, "--ignore", "id")
+    assert done.returncode == exits.OK, done.stderr
+    config = json.loads((user_project.folder / "own" / "config.json").read_text(encoding="utf-8"))
+    assert config["data"]["ignore"] == ["id"]

@@ -177,12 +177,15 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The project's folder; made if it is not there.")],
     data: Annotated[Path, typer.Option(help="A CSV or Parquet file, or a folder of them.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="A column to leave out, an id for example (data.ignore); may come again.")
+    ] = None,
 ) -> None:
     """Start a project on your own table: writes a config.json."""
     from keepfit.init import init
     from keepfit.tables.run import dataset_table
 
-    dataset = init(folder, data, target)
+    dataset = init(folder, data, target, ignore or ())
     console = _console()
     console.print(dataset_table(dataset), highlight=False)
     typer.echo(f"wrote {folder / 'config.json'}; next: keepfit up --config {folder / 'config.json'}")

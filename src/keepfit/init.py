@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from keepfit.config import DataConfig
 from keepfit.data.dataset import Dataset, prepare
@@ -12,8 +14,8 @@ from keepfit.storage import make_folder, write_atomically
 _SOURCES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 
-def init(folder: Path, data: Path, target: str) -> Dataset:
-    """Write `folder`/config.json for the table at `data`, and return what it recognised there.
+def init(folder: Path, data: Path, target: str, ignore: Sequence[str] = ()) -> Dataset:
+    """Write `folder`/config.json for the table at `data` without the columns `ignore`; return what was recognised.
 
     Raises ConfigError if there is a config.json already or the file's kind is unknown, DataError, StorageError.
     """
@@ -21,7 +23,9 @@ def init(folder: Path, data: Path, target: str) -> Dataset:
     if path.exists():
         raise ConfigError(f"{path} exists already: edit it, or name another folder")
     source = _source(data)
-    section = {"source": source, "path": str(data.absolute()), "target": target}
+    section: dict[str, Any] = {"source": source, "path": str(data.absolute()), "target": target}
+    if ignore:
+        section["ignore"] = list(ignore)
     dataset = prepare(DataConfig.model_validate(section), folder, 0, None)
     section["path"] = os.path.relpath(data.resolve(), folder.resolve())
     config = {

@@ -155,6 +155,9 @@ def test_strict_gates_on_the_bounds(correct, rows, decision):
     assert verdict.decision == decision
     if decision == "INCONCLUSIVE":
         assert verdict.rules[0].rows_needed > rows
+        reached = float(verdict.rules[0].change.split("gate.min_accuracy_percent: ")[1].split()[0])
+        rules = GateConfig(strict=True, min_accuracy_percent=reached)
+        assert decide(Evidence(classified(correct, rows)), rules).decision == "PROMOTE"
 
 
 METRIC = MetricEvidence("auc", Estimate(0.92, 0.9, 0.94), 0.93, Estimate(-0.01, -0.03, 0.01))

@@ -1,5 +1,7 @@
 """What a candidate must reach whatever is served: a least accuracy or R², more than guessing, numbers for answers."""
 
+import math
+
 from scipy.special import ndtri
 
 from keepfit.config import GateConfig
@@ -88,7 +90,11 @@ def _strict_accuracy(correct: int, rows: int, rules: GateConfig) -> RuleResult:
         share = (correct + 1) / (rows + 2)
         needed = rows_to_tell(share * (1 - share), abs(found - required) / 100, float(ndtri(rules.confidence)))
         needed = None if needed is None else max(needed, rows + 1)
-    change = {"pass": "", "fail": f"an accuracy above {required:g} %", "inconclusive": wanted(needed)}[outcome]
+    change = {
+        "pass": "",
+        "fail": f"an accuracy above {required:g} %",
+        "inconclusive": f"{wanted(needed)}; or gate.min_accuracy_percent: {math.floor(10 * low) / 10:g} or less",
+    }[outcome]
     return RuleResult(
         "min_accuracy_percent",
         outcome,
