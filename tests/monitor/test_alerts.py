@@ -38,9 +38,20 @@ def test_each_alert_is_one_line():
 def test_a_group_is_one_message_with_runbooks_for_what_fires():
     found = group(DOWN, DOWN, DRIFT, truncatedAlerts=3)
     assert found.title == "Keepfit: KeepfitModelServerDown firing; KeepfitDrift resolved"
-    assert "KeepfitModelServerDown firing: It does not answer.\nWhat to do: docs/alerts.md#keepf" in found.body
+    assert (
+        "KeepfitModelServerDown firing (critical): It does not answer.\nWhat to do: docs/alerts.md#keepf" in found.body
+    )
     assert "What to do: docs/alerts.md#keepfitdrift" not in found.body
-    assert found.body.endswith("And 3 more that Alertmanager left out.")
+    assert found.body.endswith("And 3 more: see notifications.log, or Alertmanager.")
+
+
+def test_a_message_of_very_many_alerts_stays_one_that_people_read():
+    many = [{**DOWN, "labels": {"alertname": f"Alert{number}"}} for number in range(1000)]
+    found = group(*many, truncatedAlerts=1)
+    assert found.body.endswith("And 981 more: see notifications.log, or Alertmanager.")
+    assert len(found.body) < 5000
+    assert len(found.title) <= 500
+    assert len({alert.line() for alert in found.alerts}) == 1000
 
 
 @pytest.mark.parametrize(

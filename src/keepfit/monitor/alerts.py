@@ -10,6 +10,9 @@ from keepfit.errors import InvalidRequestError
 _LONGEST = 500
 """Characters of a text that an alert brings, which anybody who may post here has written."""
 
+_MOST_TOLD = 20
+"""Alerts of a message; each has its line in the log whatever their number."""
+
 
 class Alert(BaseModel):
     """One alert of a group; what else Alertmanager sends of it is of no use here."""
@@ -53,14 +56,14 @@ class Group(BaseModel):
             for status in ("firing", "resolved")
             if any(alert.status == status for alert in self.alerts)
         ]
-        return f"Keepfit: {'; '.join(said)}"
+        return _short(f"Keepfit: {'; '.join(said)}")
 
     @property
     def body(self) -> str:
-        """The message's text: a sentence and a way to the runbook for each alert."""
-        texts = [_paragraph(alert) for alert in self.alerts]
-        if self.truncated:
-            texts.append(f"And {self.truncated} more that Alertmanager left out.")
+        """The message's text: a sentence and a way to the runbook for each alert, as far as anybody would read."""
+        texts = [_paragraph(alert) for alert in self.alerts[:_MOST_TOLD]]
+        if left_out := self.truncated + len(self.alerts[_MOST_TOLD:]):
+            texts.append(f"And {left_out} more: see notifications.log, or Alertmanager.")
         return "\n\n".join(texts)
 
 
@@ -76,7 +79,11 @@ def read(body: bytes) -> Group:
 
 def _paragraph(alert: Alert) -> str:
     runbook = _short(alert.annotations.get("runbook_url", ""))
-    lines = [f"{alert.name} {alert.status}: {alert.summary}", _short(alert.annotations.get("description", ""))]
+    severity = f" ({_short(alert.labels['severity'])})" if alert.labels.get("severity") else ""
+    lines = [
+        f"{alert.name} {alert.status}{severity}: {alert.summary}",
+        _short(alert.annotations.get("description", "")),
+    ]
     if runbook and alert.status == "firing":
         lines.append(f"What to do: {runbook}")
     return "\n".join(filter(None, lines))
