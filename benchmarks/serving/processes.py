@@ -1,6 +1,7 @@
 """Starts and stops the servers of a run, and measures the memory of one."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,10 +33,13 @@ class Server:
         return f"http://127.0.0.1:{self.rest_port}"
 
     def memory_bytes(self) -> int:
-        """Proportional set size of the process and all below it: shared pages count once."""
+        """What the process and all below it have in memory: shared pages count once, those of files not at all.
+
+        How much of a library's pages falls to a process depends on what else on the machine has them mapped.
+        """
         processes = [psutil.Process(self.process.pid)]
         processes += processes[0].children(recursive=True)
-        return sum(process.memory_full_info().pss for process in processes)
+        return sum(_anonymous_bytes(process.pid) for process in processes)
 
     def answered(self) -> float:
         """How many requests were answered without an error, by the server's own count."""
@@ -124,6 +128,11 @@ def await_status(url: str, status: int | None, body: object = None) -> None:
                 pass
             time.sleep(0.005)
     sys.exit(f"{url} did not answer {status} within {PATIENCE_S:g} s")
+
+
+def _anonymous_bytes(pid: int) -> int:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return sum(int(kilobytes) * 1024 for kilobytes in re.findall(r"Pss_(?:Anon|Shmem): +(\d+)", rollup))
 
 
 @contextmanager

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 VARINT, LENGTH_DELIMITED = 0, 2
-_FIXED_BYTES = {1: 8, 5: 4}
 _MAX_VARINT_BYTES = 10
 
 Value: TypeAlias = int | memoryview
 
 
 class MalformedError(ValueError):
-    """What should be a message is none."""
+    """What should be a message is none, or has fields of fixed width, which this does not read."""
 
 
 def varint(number: int) -> bytes:
@@ -49,12 +48,9 @@ def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
             value, position = _read_varint(message, position)
             yield number, value
             continue
-        if kind == LENGTH_DELIMITED:
-            size, position = _read_varint(message, position)
-        elif kind in _FIXED_BYTES:
-            size = _FIXED_BYTES[kind]
-        else:
+        if kind != LENGTH_DELIMITED:
             raise MalformedError(f"wire type {kind}")
+        size, position = _read_varint(message, position)
         if size > end - position:
             raise MalformedError("cut off")
         yield number, message[position : position + size]

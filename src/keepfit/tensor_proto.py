@@ -42,14 +42,22 @@ _FIXED_WIDTH = {
     if sys.byteorder == "little"
 }
 """The tag of a packed field of fixed-width values, by dtype."""
-_CONTENT = tag(protos.TensorProto.DESCRIPTOR.fields_by_name["tensor_content"].number)
+_CONTENT_FIELD = protos.TensorProto.DESCRIPTOR.fields_by_name["tensor_content"].number
+_CONTENT = tag(_CONTENT_FIELD)
+LIFTED = {_CONTENT_FIELD: ("", 1)} | {
+    protos.TensorProto.DESCRIPTOR.fields_by_name[_VALUE_FIELDS[dtype]].number: (dtype, NUMPY_DTYPES[dtype].itemsize)
+    for dtype in ("float32", "float64")
+    if sys.byteorder == "little"
+}
+"""Fields whose bytes are values as they lie in memory: the dtype that they are for, if for one only, and its width."""
 MAX_REPEATED = 2**26
 """Elements of a tensor given by one repeated value, which costs no bytes on the wire, but memory here."""
 
 
-def to_array(name: str, tensor: Any) -> Array:
+def to_array(name: str, tensor: Any, lifted: tuple[int, memoryview] | None = None) -> Array:
     """Return a TensorProto as an array, as TensorFlow reads it: the last typed value is repeated, none is zeros.
 
+    Its values may have been lifted out of the message: they are given as the number of their field and its bytes.
     Raises InvalidRequestError if it contradicts itself.
     """
     dtype = DTYPE_NAMES.get(tensor.dtype)
@@ -60,7 +68,13 @@ def to_array(name: str, tensor: Any) -> Array:
     if described.unknown_rank or min(shape, default=0) < 0:
         raise _parsing_error(name, "it must have a fully defined shape")
     count = math.prod(shape)
-    if content := tensor.tensor_content:
+    if lifted is not None and LIFTED[lifted[0]][0] in ("", dtype):
+        field, content = lifted
+        if field == _CONTENT_FIELD:
+            values = _from_content(name, content, dtype, count)
+        else:
+            values = _fill(name, np.frombuffer(content, dtype=NUMPY_DTYPES[dtype]), count)
+    elif content := tensor.tensor_content:
         values = _from_content(name, content, dtype, count)
     else:
         values = _fill(name, _from_values(tensor, dtype), count)
@@ -142,9 +156,9 @@ def _describe(tensor: Any, array: Array, dtype: str) -> None:
         dimensions.add(size=size)
 
 
-def _from_content(name: str, content: bytes, dtype: str, count: int) -> Array:
+def _from_content(name: str, content: bytes | memoryview, dtype: str, count: int) -> Array:
     if dtype == STRING:
-        return _strings_from_content(name, content, count)
+        return _strings_from_content(name, bytes(content), count)
     numpy_dtype = NUMPY_DTYPES[dtype]
     expected = count * numpy_dtype.itemsize
     if len(content) != expected:

@@ -13,10 +13,10 @@ from keepfit.serving.inference import DEFAULT_SIGNATURE, check_method, predict, 
 from keepfit.serving.metrics import ServingMetrics
 from keepfit.serving.models import Models
 from keepfit.serving.multi_inference import Task, infer
+from keepfit.serving.predict_request import PredictRequest
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
 from keepfit.serving.status import NUMBERS, status_name
-from keepfit.tensor_proto import to_array
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
@@ -48,7 +48,7 @@ class GrpcApi:
         self._check_method = check_method
         self._pack_tensors = pack_tensors
         self._calls: dict[str, tuple[Message, Callable[[Message, float], Awaitable[Message | bytes]]]] = {
-            _PREDICTION + "Predict": (protos.PredictRequest, self._predict),
+            _PREDICTION + "Predict": (PredictRequest, self._predict),
             _PREDICTION + "Classify": (protos.ClassificationRequest, self._classify),
             _PREDICTION + "Regress": (protos.RegressionRequest, self._regress),
             _PREDICTION + "MultiInference": (protos.MultiInferenceRequest, self._multi_inference),
@@ -82,15 +82,14 @@ class GrpcApi:
                 known = model if model in self._models else ""
                 self._metrics.observe_request(known, "GRPC", _OBSERVED[path], status, times)
 
-    async def _predict(self, request: Message, timeout_s: float) -> bytes:
-        servable = self._find(request)
+    async def _predict(self, request: PredictRequest, timeout_s: float) -> bytes:
+        servable = self._find(request.message)
         name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         signature = signature_of(servable, name)
         if self._check_method:
             check_method(signature)
-        tensors = request.inputs
-        inputs = {key: to_array(key, tensors[key]) for key in tensors}
-        outputs = await predict(servable, signature, inputs, timeout_s, request.output_filter)
+        output_filter = request.message.output_filter
+        outputs = await predict(servable, signature, request.inputs(), timeout_s, output_filter)
         return predict_response.write(servable.model, servable.version, name, outputs, as_content=self._pack_tensors)
 
     async def _classify(self, request: Message, timeout_s: float) -> Message:
