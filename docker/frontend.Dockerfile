@@ -25,22 +25,21 @@ RUN python -m venv --without-pip /opt/keepfit \
  && find . -name '*.pyi' -delete \
  && python -m compileall -q -j 0 /opt/keepfit/lib
 
+# The root file system is read-only, and the user has no entry in /etc/passwd.
 FROM ${PYTHON_IMAGE} AS frontend
 COPY --from=libraries /opt/keepfit /opt/keepfit
 COPY docker/healthcheck.sh /usr/local/bin/healthcheck
-COPY --from=wheel /dist /tmp/dist
-RUN python -m pip --python /opt/keepfit/bin/python install --no-cache-dir --disable-pip-version-check --no-deps \
-      --no-index /tmp/dist/*.whl
-# the root file system is read-only, and the user has no entry in /etc/passwd
-ENV PATH=/opt/keepfit/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-    PYTHONUNBUFFERED=1 \
+ENV PYTHONUNBUFFERED=1 \
     HOME=/tmp \
     USER=keepfit
 LABEL org.opencontainers.image.title="Keepfit web page" \
       org.opencontainers.image.description="The web page and /predict of Keepfit, in front of a model server" \
       org.opencontainers.image.licenses="MIT"
-USER 1000:1000
 WORKDIR /project
-EXPOSE 5002
 ENTRYPOINT ["keepfit"]
 CMD ["frontend", "--host", "0.0.0.0"]
+COPY --from=wheel /dist /tmp/dist
+RUN python -m pip --python /opt/keepfit/bin/python install --no-cache-dir --disable-pip-version-check --no-deps \
+      --no-index /tmp/dist/*.whl
+ENV PATH=/opt/keepfit/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+USER 1000:1000

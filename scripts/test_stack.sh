@@ -6,7 +6,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 standins=$(realpath -m "${KEEPFIT_DOCKER_ENGINE:-../shared/docker-engine.sh}")
-export DOCKER_BUILDKIT=${DOCKER_BUILDKIT:-0} COMPOSE_DOCKER_CLI_BUILD=${COMPOSE_DOCKER_CLI_BUILD:-0}
 log=$(mktemp) engine='' compose=''
 
 say() { echo "test_stack: $*" >&2; }
@@ -58,7 +57,7 @@ stand_in_for_serving() {
 build() { COMPOSE_PROFILES=embedded $compose build >"$log" 2>&1; }
 
 # image_of NAME: what docker-compose.yml has of that name
-image_of() { sed -n "s/^ *image: \(\${[A-Z_]*:-\)\{0,1\}\($1:[^}]*\)}\{0,1\}$/\2/p" docker-compose.yml; }
+image_of() { sed -nE "s|^ *image: (\\$\{[A-Z_]+:-)?($1:[^}]+)\}?$|\2|p" docker-compose.yml; }
 
 trap clean_up EXIT
 ./scripts/setup.sh requirements-dev.lock

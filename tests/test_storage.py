@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keepfit.errors import StorageError
-from keepfit.storage import append_line, guarded, make_folder, sync_tree, write_atomically
+from keepfit.storage import append_line, guarded, make_folder, require_writable, sync_tree, write_atomically
 
 
 def test_file_is_replaced_and_nothing_else_stays(tmp_path):
@@ -130,3 +130,14 @@ def test_tree_with_nested_folders_is_flushed(tmp_path):
     (tmp_path / "a" / "b" / "broken").symlink_to("nowhere")
     with pytest.raises(StorageError):
         sync_tree(tmp_path)
+
+
+def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
+    require_writable(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"cannot write .*file: a file stands where a folder is expected"):
+        require_writable(tmp_path / "file")

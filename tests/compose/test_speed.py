@@ -22,20 +22,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def stack(new_stack):
-    found = new_stack("speed")
-    found.compose("up", "-d", "--no-build", "trainer", "tfserving", "frontend")
-    wait_until(found.predicts, 240, lambda: found.story("trainer") + found.story("tfserving"))
-    found.wait_for_health("frontend")
-    return found
-
-
 @pytest.fixture
-def without_containers(stack, tmp_path):
+def without_containers(whole_stack, tmp_path):
     """The address of a frontend and a model server of the same version, started here."""
+    whole_stack.compose("up", "-d", "--no-build")
+    whole_stack.wait_for_health("trainer", "tfserving", "frontend")
     packed = subprocess.run(
-        ["docker", "exec", stack.container("trainer")["Id"], "tar", "-C", "/keepfit", "-c", "models"],
+        ["docker", "exec", whole_stack.container("trainer")["Id"], "tar", "-C", "/keepfit", "-c", "models"],
         check=True,
         capture_output=True,
     ).stdout
@@ -44,7 +37,7 @@ def without_containers(stack, tmp_path):
     environ = {**os.environ, "TF_HOST": f"127.0.0.1:{rest}", "TF_CPP_MIN_LOG_LEVEL": "3"}
     keepfit = [sys.executable, "-m", "keepfit"]
     serve = ["serve", "--model_name=keepfit", f"--model_base_path={tmp_path / 'models'}", "--enable_batching=true"]
-    serve += [f"--batching_parameters_file={stack.folder / 'docker' / 'tfserving' / 'batching.config'}"]
+    serve += [f"--batching_parameters_file={whole_stack.folder / 'docker' / 'tfserving' / 'batching.config'}"]
     serve += [f"--rest_api_port={rest}", f"--port={grpc}"]
     with (tmp_path / "log").open("ab") as log:
         started = [
@@ -67,8 +60,8 @@ def predicts(url):
         return False
 
 
-def test_a_prediction_through_containers_takes_hardly_longer(stack, without_containers, report):
-    urls = {"containers": stack.url("FRONTEND_PORT", "/predict"), "none": without_containers}
+def test_a_prediction_through_containers_takes_hardly_longer(whole_stack, without_containers, report):
+    urls = {"containers": whole_stack.url("FRONTEND_PORT", "/predict"), "none": without_containers}
     seconds = {name: [] for name in urls}
     with httpx.Client() as client:
         for number in range(ROUNDS + 50):

