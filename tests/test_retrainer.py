@@ -63,7 +63,7 @@ def test_a_run_that_met_a_full_or_forbidden_folder_is_tried_again_later_and_late
 
 
 def test_a_rejected_candidate_is_not_tried_again(retrainers, user_project):
-    user_project.configure(gate={"min_accuracy_percent": 100, "strict": True})
+    user_project.configure(data={"synthetic": {"rows": 400, "class_separation": 1.0}})
     told = []
     retrainer = retrainers(user_project, told)
     retrainer.want_first_version()

@@ -1,6 +1,9 @@
-"""What containers cost: the same prediction by the same code, in containers and without, in turn."""
+"""What containers cost: latency beside the same code without containers, the images' size, and a rebuild."""
 
+import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,7 +12,7 @@ from statistics import median
 
 import httpx
 import pytest
-from tests.compose.stack import wait_until
+from tests.compose.stack import ROOT, wait_until
 
 ROUNDS = 400
 
@@ -75,3 +78,34 @@ def test_a_prediction_through_containers_takes_hardly_longer(whole_stack, withou
     report("prediction by /predict, in containers and without", f"{medians} ms, ratio {ratio:.2f}")
     # 1.15 is what is promised for a machine with nothing else to do
     assert ratio < 1.4
+
+
+def size_mb(image):
+    done = subprocess.run(["docker", "image", "inspect", image], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)[0]["Size"] / 1e6
+
+
+def test_the_frontends_image_is_small_for_it_has_no_tensorflow(report):
+    [base] = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", (ROOT / "docker" / "Dockerfile").read_text(), re.MULTILINE)
+    above = size_mb("keepfit/frontend") - size_mb(base)
+    report("the frontend's image above its base", f"{above:.0f} MB")
+    assert above <= 120
+
+
+def test_a_rebuild_after_a_change_of_one_line_takes_seconds(new_stack, report):
+    names = {f"{name}_IMAGE": f"keepfit-test/{name.lower()}" for name in ("TRAINER", "FRONTEND", "EMBEDDED")}
+    stack = new_stack("rebuilt", **names)
+    for file in ("pyproject.toml", "README.md", "LICENSE", "requirements.lock", ".dockerignore"):
+        shutil.copy2(ROOT / file, stack.folder / file)
+    shutil.copytree(ROOT / "src", stack.folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    with (stack.folder / "src" / "keepfit" / "errors.py").open("a") as file:
+        file.write(f"# changed at {time.time()}\n")
+    started = time.monotonic()
+    try:
+        stack.compose("build", "trainer", "frontend")
+        took = time.monotonic() - started
+    finally:
+        subprocess.run(["docker", "image", "rm", *names.values()], capture_output=True, check=False)
+    report("rebuild of trainer and frontend after a change of one line", took)
+    # 15 are promised; what is not found in the cache takes minutes
+    assert took < 60
