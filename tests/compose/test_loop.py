@@ -57,7 +57,7 @@ def test_every_printed_command_works(whole_stack):
             assert printed.count("(healthy)") == len(SERVICES), printed
         elif "retrain" in command:
             assert "PROMOTED" in printed
-            assert "served     by http://tfserving:8501" in printed
+            assert "by http://tfserving:8501" in printed
             assert max(whole_stack.served()) == 2
         elif " logs" in command:
             assert "PROMOTED" in printed
