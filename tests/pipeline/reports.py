@@ -13,6 +13,7 @@ import polars as pl
 from keepfit.config import Config
 from keepfit.data.dataset import prepare
 from keepfit.data.schema import Schema
+from keepfit.drift.compare import Comparison
 from keepfit.pipeline import record
 from keepfit.pipeline.evaluate import evaluate
 from keepfit.pipeline.gate import Evidence, decide
@@ -100,6 +101,7 @@ def reportable(
         trigger="schedule",
         seed=1_201_408_486,
         created_at=datetime(2026, 3, 1, 2, 0, 9, tzinfo=UTC),
+        drift={"reference_version": None, **Comparison(0, 0, reason="there is no version yet").to_dict()},
         durations_s={"data": 0.536, "training": 12.9, "evaluation": 0.055, "export": 0.51},
         environment={
             "git": {"commit": "6ef80e8c0ffee0ddba11f00d5eed5a1adca11ab1", "dirty": True},
