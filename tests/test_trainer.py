@@ -59,3 +59,14 @@ def test_everything_is_written_below_keepfit_home(trainer, user_project, tmp_pat
     assert sorted(path.name for path in user_project.folder.iterdir()) == ["config.json"]
     assert (home / "models" / "1" / "metrics.json").is_file()
     assert {"last_train_log.txt", "notifications.log", "state"} <= {path.name for path in home.iterdir()}
+
+
+def test_it_waits_for_a_folder_that_cannot_be_written_and_starts_nothing_when_told_to_end(trainer, user_project):
+    models = user_project.folder / "models"
+    models.write_text("a file stands where a folder is expected")
+    started = trainer(user_project)
+    started.wait_for(f"cannot train: cannot write {models}: a file stands where a folder is expected")
+    assert httpx.get(f"{started.url}/healthz").status_code == 503
+    started.process.terminate()
+    assert started.process.wait(30) == 0, started.printed()
+    assert "run " not in started.printed()

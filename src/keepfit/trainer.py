@@ -81,7 +81,8 @@ class Trainer:
 
     def _tick(self) -> None:
         time.sleep(_TICK_S)
-        self._retrainer.tick(time.monotonic())
+        if not self._stopping:
+            self._retrainer.tick(time.monotonic())
 
     def _tell(self, text: str) -> None:
         self._console.print(f"[bold]Keepfit[/] {escape(text)}", highlight=False, soft_wrap=True)
