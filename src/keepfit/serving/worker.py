@@ -3,6 +3,7 @@
 Imports TensorFlow. Knows nothing of HTTP, gRPC, other versions or what lies on disk.
 """
 
+import gc
 import os
 import select
 import signal
@@ -115,6 +116,8 @@ def _load(header: Header) -> Model:
         saved_model.prepare()
         model = saved_model
     warmup.replay(model, path, how.warmup_iterations)
+    gc.collect()
+    gc.freeze()  # a model is some hundred thousand objects: looking through them again would stall requests
     return model
 
 
