@@ -94,8 +94,12 @@ def test_a_sample_that_cannot_be_read_is_named(tmp_path, content):
 
 
 def test_a_sample_that_cannot_be_written_is_a_storage_error(dataset, tmp_path):
+    sample = sample_of(dataset.schema, dataset.train)
     with pytest.raises(StorageError):
-        write_reference(sample_of(dataset.schema, dataset.train), tmp_path / "missing")
+        write_reference(sample, tmp_path / "missing")
+    (tmp_path / REFERENCE).symlink_to("/dev/full")
+    with pytest.raises(StorageError, match="the disk is full"):
+        write_reference(sample, tmp_path)
 
 
 def test_recent_rows_are_those_of_the_window(tmp_path):

@@ -3,6 +3,7 @@
 Each column is sorted by itself before it is kept: the distributions are there, and no row can be read off.
 """
 
+import io
 from pathlib import Path
 from typing import TypeAlias
 
@@ -49,9 +50,12 @@ def sample_of(schema: Schema, table: Table) -> Sample:
 def write_reference(sample: Sample, folder: Path) -> None:
     """Keep the sample in a version's folder; raises StorageError."""
     alone = pl.DataFrame([column.sort() for column in sample])
+    # in memory first: Polars has errors of its own for a disk that is full
+    content = io.BytesIO()
+    alone.write_parquet(content)
     path = folder / REFERENCE
     with guarded(path):
-        alone.write_parquet(path)
+        path.write_bytes(content.getvalue())
 
 
 def read_reference(folder: Path) -> Sample | None:
