@@ -29,6 +29,7 @@ RUN python -m venv --without-pip /opt/keepfit \
 FROM ${PYTHON_IMAGE} AS frontend
 COPY --from=libraries /opt/keepfit /opt/keepfit
 COPY docker/healthcheck.sh /usr/local/bin/healthcheck
+RUN chmod 0755 /usr/local/bin/healthcheck
 ENV PYTHONUNBUFFERED=1 \
     HOME=/tmp \
     USER=keepfit
