@@ -23,7 +23,7 @@ import tensorflow as tf
 from keepfit import protos, savedmodel
 from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
-from keepfit.serving import priority, tflite, warmup
+from keepfit.serving import allocator, priority, tflite, warmup
 from keepfit.serving.frames import Frame, FrameReader, Header, encode
 from keepfit.serving.load_request import LoadRequest
 from keepfit.signatures import Signature
@@ -49,6 +49,7 @@ class Model(Protocol):
 def serve(connection: socket.socket) -> None:
     """Answer frames until the other side closes: first "load", then any number of "run"."""
     priority.begin_session()
+    allocator.keep_freed()
     # The front decides when a worker ends; a Ctrl-C or a service manager signals the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

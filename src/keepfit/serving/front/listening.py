@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from keepfit import ports
 from keepfit.errors import ConfigError
-from keepfit.serving import channel_arguments, limits, log, tls
+from keepfit.serving import allocator, channel_arguments, limits, log, tls
 from keepfit.serving.app import Application
 from keepfit.serving.front import connections
 from keepfit.serving.front.connections import Connections
@@ -39,6 +39,7 @@ def run(options: Options) -> int:
     Raises PortInUseError for a port that is taken, ConfigError for a bad --ssl_config_file or --grpc_socket_path.
     """
     log.set_up()
+    allocator.keep_freed()
     secret = tls.LiveContext(options.ssl_config_file) if options.ssl_config_file else None
     with _bound(options) as (rest, grpc), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         listeners = [(one, secret if options.rest_api_ssl else None) for one in rest] + [(one, secret) for one in grpc]
