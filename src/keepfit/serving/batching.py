@@ -26,6 +26,7 @@ from keepfit.serving.frames import Header
 from keepfit.serving.kinds import Kind, Kinds
 from keepfit.serving.request_queue import Pending, RequestQueue
 from keepfit.serving.timing import current, now
+from keepfit.serving.vigil import Vigil
 from keepfit.serving.worker_process import OnReply
 from keepfit.signatures import Signature, first_name
 
@@ -66,6 +67,9 @@ class Batcher:
         """Dispatches when the oldest request has waited for others long enough."""
         self._kinds = Kinds()
         self._deadlines = Deadlines(self._open, self._expire)
+        self._vigil = Vigil()
+        self._is_quick = True
+        """Whether the last batch ran for less time than is stayed awake for."""
         self._returned = 0
         """How many at the queue's head have come back from a worker that died, in their order."""
         self.has_answered = False
@@ -224,6 +228,8 @@ class Batcher:
 
     def _send(self, lane: Lane, batch: list[Pending]) -> None:
         first = batch[0]
+        is_alone = len(batch) == 1 and not self._queue and not any(other.flying for other in self._lanes)
+        awake_s = self.batching.awake_s if is_alone and self._is_quick else 0.0
         lane.flying.append(batch)
         rows = sum([pending.rows for pending in batch])
         self._note_batch(rows)
@@ -232,15 +238,19 @@ class Batcher:
             requests = joining.widen(requests)
         padding = self.batching.padded_size(rows) - rows if first.kind is not None else 0
         lane.worker.send(
-            {"op": "run", "signature": first.signature, "outputs": first.outputs},
+            {"op": "run", "signature": first.signature, "outputs": first.outputs, "awake_s": awake_s},
             joining.join(requests, padding),
             lambda reply, run_s=0.0: self._answered(lane, batch, padding, reply, run_s),
         )
+        if awake_s:
+            self._vigil.begin(awake_s)
 
     def _answered(
         self, lane: Lane, batch: list[Pending], padding: int, reply: dict[str, Array] | KeepfitError, run_s: float
     ) -> None:
         answered = now()
+        self._vigil.end()
+        self._is_quick = run_s < self.batching.awake_s
         for pending in batch:
             if pending.timing is not None:
                 pending.timing.note_answered(answered, run_s)

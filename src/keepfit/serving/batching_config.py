@@ -39,6 +39,8 @@ class Batching:
     """Sizes to which batches are padded with copies of a row, so that the model sees no others."""
     pads_inputs: bool = False
     """Whether inputs that differ in other dimensions than the first are padded and joined as well."""
+    awake_s: float = 0.0
+    """How long front and worker look for each other's bytes before they sleep, when a request comes alone."""
 
     def padded_size(self, rows: int) -> int:
         """Return the allowed size to which a batch is padded; its own if there is none."""
@@ -47,18 +49,16 @@ class Batching:
 
 def by_flags(options: Options) -> Callable[[Path], Batching]:
     """Return what tells the limits of the version in a folder; raises ConfigError as of_options does."""
-    limit = options.max_request_rows
     if options.enable_batching and options.enable_per_model_batching_parameters:
-        return lambda folder: _limited(of_version(folder), limit)
-    batching = _limited(of_options(options), limit)
+        return lambda folder: _with_ours(of_version(folder), options)
+    batching = _with_ours(of_options(options), options)
     return lambda _: batching
 
 
-def _limited(batching: Batching, rows: int) -> Batching:
-    """Return limits that let no request be larger than some rows; 0 is no limit."""
-    if not rows or (batching.max_request_size is not None and batching.max_request_size <= rows):
-        return batching
-    return replace(batching, max_request_size=rows)
+def _with_ours(batching: Batching, options: Options) -> Batching:
+    """Return limits with what only our flags say."""
+    rows = [size for size in (batching.max_request_size, options.max_request_rows) if size]
+    return replace(batching, max_request_size=min(rows) if rows else None, awake_s=options.stay_awake_micros / 1e6)
 
 
 def of_none(_: Path) -> Batching:

@@ -190,6 +190,12 @@ FLAGS: tuple[Flag, ...] = (
     Flag("max_body_bytes", size, "of a REST request or a gRPC message (ours; default 536870912)"),
     Flag("max_held_bytes", size, "of all bodies that are arriving or being answered (ours; default 2147483648)"),
     Flag("max_concurrent_requests", positive, "requests that are answered at the same time (ours; default 8192)"),
+    Flag(
+        "stay_awake_micros",
+        count,
+        "how long server and model's process look for the next message before they sleep, where requests come one by "
+        "one; 0: not at all (ours; default 300)",
+    ),
     Flag("max_request_rows", count, "rows of a request; 0: as many as its bytes allow (ours; default 0)"),
     Flag(
         "workers_per_model",

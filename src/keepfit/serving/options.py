@@ -55,6 +55,7 @@ class Options:
     max_held_bytes: int = 2 * 2**30
     max_concurrent_requests: int = 8192
     max_request_rows: int = 0
+    stay_awake_micros: int = 300
 
     @property
     def config_files(self) -> tuple[str, ...]:

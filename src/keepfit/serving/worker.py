@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +24,8 @@ from keepfit import protos, savedmodel
 from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
 from keepfit.serving import allocator, priority, tflite, warmup
-from keepfit.serving.frames import Frame, FrameReader, Header, encode
+from keepfit.serving.frames import Header, encode
+from keepfit.serving.inbox import Inbox
 from keepfit.serving.load_request import LoadRequest
 from keepfit.signatures import Signature
 
@@ -62,7 +63,8 @@ def serve(connection: socket.socket) -> None:
 def _answer_all(connection: socket.socket) -> None:
     _send(connection, {"op": "hello", "pid": os.getpid()}, {})
     model: Model | None = None
-    for header, tensors, _ in _frames(connection):
+    inbox = Inbox(connection)
+    for header, tensors, _ in inbox.frames():
         started = time.perf_counter()
         try:
             if header["op"] == "load":
@@ -73,6 +75,7 @@ def _answer_all(connection: socket.socket) -> None:
             else:
                 reply = model.run(header["signature"], tensors, header["outputs"])
             _send(connection, {"op": header["op"]}, reply, time.perf_counter() - started)
+            inbox.stay_awake(header.get("awake_s", 0.0))
         except KeepfitError as error:
             _refuse(connection, header, error)
         except ConnectionError:
@@ -128,19 +131,6 @@ def _signature_map(model: Model) -> bytes:
         signature_map.signature_def[name].ParseFromString(signature_def.SerializeToString())
     serialized: bytes = signature_map.SerializeToString()
     return serialized
-
-
-def _frames(connection: socket.socket) -> Iterator[Frame]:
-    """Yield what comes until the other side closes."""
-    reader = FrameReader()
-    while True:
-        try:
-            count = connection.recv_into(reader.space())
-        except ConnectionError:
-            return
-        if count == 0:
-            return
-        yield from reader.take(count)
 
 
 def _send(connection: socket.socket, header: Header, tensors: Mapping[str, Any], run_s: float = 0.0) -> None:
