@@ -3,10 +3,10 @@
 Knows headers, counts and bytes; knows no models, and no HTTP or gRPC codes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keepfit.errors import InvalidRequestError, TooLargeError, UnavailableError
+from keepfit.errors import TooLargeError, UnavailableError
+from keepfit.serving.exchange import Head
 from keepfit.serving.keys import KeyFile
 
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
@@ -41,24 +41,26 @@ class Admission:
         self.held_bytes = 0
         self.draining = False
 
-    def admit(self, path: str, headers: Mapping[bytes, bytes], *, is_grpc: bool) -> str:
-        """Return the name of the key that the request brings, or nothing if none is asked for; raises ServingError."""
-        is_public = path in PUBLIC_PATHS
-        owner = "" if self._keys is None or is_public else self._keys.owner(headers)
+    def admit(self, head: Head) -> str:
+        """Return the name of the key that a request brings, or nothing if none is asked for; raises ServingError."""
+        is_public = head.path in PUBLIC_PATHS
+        owner = "" if self._keys is None or is_public else self._keys.owner(head.headers)
         if self.draining:
             raise UnavailableError("The server is shutting down")
         if self.requests > self._limits.max_requests and not is_public:
             raise UnavailableError(f"The server already answers {self._limits.max_requests} requests; try again later")
-        declared = headers.get(b"content-length")
-        if declared is not None:
-            self.check_size(_length(declared), is_grpc=is_grpc)
+        if head.length is not None:
+            self.check_size(head.length, is_grpc=head.is_grpc)
         return owner
 
-    def hold(self, more: int) -> None:
-        """Take more bytes of a body; raises UnavailableError."""
-        if self.held_bytes + more > self._limits.max_held_bytes:
+    def hold(self, more: int, size: int = 0, *, is_grpc: bool = False) -> None:
+        """Take more bytes of a body, which has some size with them; raises TooLargeError or UnavailableError."""
+        limits = self._limits
+        if size > limits.max_body_bytes or size > limits.max_message_bytes:
+            self.check_size(size, is_grpc=is_grpc)
+        if self.held_bytes + more > limits.max_held_bytes:
             raise UnavailableError(
-                f"The server already holds {self._limits.max_held_bytes} bytes of requests; try again later"
+                f"The server already holds {limits.max_held_bytes} bytes of requests; try again later"
             )
         self.held_bytes += more
 
@@ -72,9 +74,3 @@ class Admission:
             raise TooLargeError(
                 f"The body is larger than the {self._limits.max_body_bytes} bytes that --max_body_bytes allows"
             )
-
-
-def _length(declared: bytes) -> int:
-    if not declared.isdigit() or len(declared) > 18:
-        raise InvalidRequestError("The content-length header is not a length in bytes")
-    return int(declared)

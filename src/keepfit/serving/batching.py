@@ -6,7 +6,7 @@ first dimension is the batch. Knows nothing of HTTP, or of how a worker is start
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -115,12 +115,13 @@ class Batcher:
         self._deadlines.stop()
         self._note_idle()
 
-    async def run(
+    def run(
         self, signature: Signature, inputs: Mapping[str, Array], outputs: tuple[str, ...], timeout_s: float
-    ) -> dict[str, Array]:
-        """Return the outputs of one request.
+    ) -> Awaitable[dict[str, Array]]:
+        """Take a request, and return its outputs as they come.
 
-        Raises UnavailableError at once if too much waits already, TimedOutError, or what the model answers.
+        Raises UnavailableError at once if too much waits already; awaiting it raises TimedOutError, or what the model
+        answers.
         """
         kind = self._kinds.of(signature, inputs, outputs, by_rank=self.batching.pads_inputs)
         rows = joining.rows_of(inputs)
@@ -131,9 +132,8 @@ class Batcher:
                 )
             if self.batching.splits and rows > self.batching.max_batch_size:
                 pieces = joining.cut(inputs, rows, self.batching.max_batch_size)
-                answers = [self._ask(signature.name, piece, outputs, timeout_s, kind) for piece in pieces]
-                return joining.concatenate(await asyncio.gather(*answers))
-        return await self._ask(signature.name, inputs, outputs, timeout_s, kind)
+                return _all([self._ask(signature.name, piece, outputs, timeout_s, kind) for piece in pieces])
+        return self._ask(signature.name, inputs, outputs, timeout_s, kind)
 
     def _ask(
         self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], timeout_s: float, kind: Kind | None
@@ -315,3 +315,7 @@ class Batcher:
     def _note_idle(self) -> None:
         if not self._queue and not any(lane.flying for lane in self._lanes):
             self._idle.set()
+
+
+async def _all(answers: list["asyncio.Future[dict[str, Array]]"]) -> dict[str, Array]:
+    return joining.concatenate(await asyncio.gather(*answers))

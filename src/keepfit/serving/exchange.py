@@ -29,6 +29,8 @@ class Head:
     """On which it came; None over a Unix socket."""
     has_trailers: bool
     """Whether the answer can have trailing header fields."""
+    length: int | None
+    """Of the body, as far as the request says it."""
     is_grpc: bool = field(init=False)
 
     def __post_init__(self) -> None:

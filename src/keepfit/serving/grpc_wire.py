@@ -29,9 +29,9 @@ _TIMEOUT = re.compile(r"(\d{1,8})([HMSmun])")
 _TIMEOUT_UNITS_S = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """An answer: a message in gRPC's framing, or none, and the status that goes into the trailers."""
+    """An answer: a message in gRPC's framing, or none, and the status that goes into the trailers. Never changed."""
 
     body: bytes
     status: int = 0

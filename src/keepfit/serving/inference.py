@@ -4,7 +4,7 @@ Those are classification.py, regression.py and multi_inference.py. All of them k
 knows JSON, protobuf requests or status codes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from keepfit.dtypes import MESSAGE_NAMES, NUMPY_DTYPES, Array, dtype_name
 from keepfit.errors import FailedPreconditionError, InferenceError, InvalidRequestError
@@ -33,14 +33,14 @@ def check_method(signature: Signature) -> None:
         )
 
 
-async def predict(
+def predict(
     servable: Servable,
     signature: Signature,
     inputs: Mapping[str, Array],
     timeout_s: float,
     output_filter: Sequence[str] = (),
-) -> dict[str, Array]:
-    """Return the outputs of a signature for one request's inputs, by name; raises any ServingError."""
+) -> Awaitable[dict[str, Array]]:
+    """Begin to run a signature on one request's inputs; it and what it returns raise any ServingError."""
     if inputs.keys() != signature.inputs.keys():
         _check_names(signature, inputs)
     for name, array in inputs.items():
@@ -49,7 +49,7 @@ async def predict(
     if len(inputs) > 1:  # in one order always, as the names of the outputs are: each other one is optimised anew
         inputs = {name: inputs[name] for name in signature.inputs if name in inputs}
     outputs = _outputs(signature, output_filter)
-    return await servable.batcher.run(signature, inputs, outputs, timeout_s)
+    return servable.batcher.run(signature, inputs, outputs, timeout_s)
 
 
 def _check_names(signature: Signature, inputs: Mapping[str, Array]) -> None:

@@ -87,11 +87,11 @@ class RequestVisit:
         size = len(part)
         self._size += size
         try:
-            self._services.admission.check_size(self._size, is_grpc=self._is_grpc)
-            self._hold(size)
+            self._services.admission.hold(size, self._size, is_grpc=self._is_grpc)
         except ServingError as error:
             self._refuse(error)
             return
+        self._held += size
         if self._size == size:
             self._body = bytes(part)
         else:
@@ -118,18 +118,27 @@ class RequestVisit:
         if self._is_grpc and head.port is not None and head.port == self._services.rest_port:
             # which TLS and client certificates may not guard
             raise UnimplementedError("This port has the REST API; gRPC is answered on the port that --port names")
-        self._owner = self._services.admission.admit(head.path, head.headers, is_grpc=self._is_grpc)
+        self._owner = self._services.admission.admit(head)
 
     @property
     def _is_preflight(self) -> bool:
         return self._head.method == "OPTIONS" and self._services.cross_origin is not None
 
     async def _run(self) -> None:
+        head = self._head
         try:
-            if self._is_grpc:
+            if head.is_grpc:
                 await self._answer_grpc()
+            elif self._is_preflight:
+                self._write(_PREFLIGHT, b"")
             else:
-                await self._answer_rest()
+                if b"content-encoding" in head.headers:
+                    await self._decompress(head.headers[b"content-encoding"].strip())
+                response = await self._services.rest.handle(head.method, head.path, self._take_body())
+                if len(response.body) < compression.WORTH_BYTES:
+                    self._write(response, response.body)
+                else:
+                    await self._respond(response)
         except ServingError as error:
             self._refuse(error)
         except asyncio.CancelledError:
@@ -137,19 +146,10 @@ class RequestVisit:
                 raise
         except Exception:
             # The top of a request: a defect of ours must not reach the client as a traceback.
-            logger.exception("%s %s failed", self._head.method, self._head.path)
+            logger.exception("%s %s failed", head.method, head.path)
             self._refuse(InferenceError("Internal error; the server's log says more"))
         finally:
             self._end()
-
-    async def _answer_rest(self) -> None:
-        head = self._head
-        if self._is_preflight:
-            await self._respond(_PREFLIGHT)
-            return
-        if b"content-encoding" in head.headers:
-            await self._decompress(head.headers[b"content-encoding"].strip())
-        await self._respond(await self._services.rest.handle(head.method, head.path, self._take_body()))
 
     async def _answer_grpc(self) -> None:
         head, services = self._head, self._services
@@ -174,15 +174,15 @@ class RequestVisit:
             name = encoding.decode(errors="replace")
             raise InvalidRequestError(f"The content encoding {name!r} is not taken; gzip is, and none at all")
         self._body = await compression.gunzip(self._body, self._services.max_body_bytes)
-        self._hold(len(self._body))
+        self._services.admission.hold(len(self._body))
+        self._held += len(self._body)
 
     async def _respond(self, response: Response) -> None:
-        body, encoding = response.body, b""
-        if len(body) >= compression.WORTH_BYTES and compression.is_accepted(
-            self._head.headers.get(b"accept-encoding", b"")
-        ):
-            body, encoding = await compression.compress(body), compression.GZIP
-        self._write(response, body, encoding)
+        """Send a body that is worth compressing, if the client takes it so."""
+        if compression.is_accepted(self._head.headers.get(b"accept-encoding", b"")):
+            self._write(response, await compression.compress(response.body), compression.GZIP)
+        else:
+            self._write(response, response.body)
 
     def _write(self, response: Response, body: bytes, encoding: bytes = b"") -> None:
         fields: Fields = _JSON_FIELDS
@@ -219,10 +219,6 @@ class RequestVisit:
             response = rest.error_response(error)
             self._write(response, response.body)
         self._end()
-
-    def _hold(self, more: int) -> None:
-        self._services.admission.hold(more)
-        self._held += more
 
     def _end(self) -> None:
         """Give back what it holds."""

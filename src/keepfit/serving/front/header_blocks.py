@@ -25,8 +25,6 @@ class Block:
     """What a request's header block says. Shared between requests: not to be changed."""
 
     head: Head
-    length: int | None
-    """Of the body, if the request says it."""
     is_malformed: bool
     is_too_large: bool = False
 
@@ -104,8 +102,8 @@ class Decoder:
                 client=self._client,
                 port=self._port,
                 has_trailers=True,
+                length=None if length is None else int(length),
             ),
-            length=None if length is None else int(length),
             is_malformed=is_malformed,
             is_too_large=size > _MAX_BYTES or len(fields) > limits.HEADERS_COUNT,
         )

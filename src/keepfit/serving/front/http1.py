@@ -179,8 +179,9 @@ class Http1(asyncio.Protocol):
         if (status := http1_heads.refusal(version, headers)) is not None:
             raise _RefusedError(status)
         waits = b"expect" in headers
+        length = None if b"transfer-encoding" in headers else http1_heads.length(headers)
         exchange = Exchange(self, method == b"HEAD")
-        exchange.left = _UNKNOWN if waits or b"transfer-encoding" in headers else http1_heads.length(headers)
+        exchange.left = _UNKNOWN if waits or length is None else length
         exchange.is_last = not self._parser.should_keep_alive()
         exchange.keeps_http_1_0 = version == "1.0" and not exchange.is_last
         self._exchanges.append(exchange)
@@ -193,6 +194,7 @@ class Http1(asyncio.Protocol):
             self._client,
             self._port,
             has_trailers=False,
+            length=length,
         )
         self._latest = (head, exchange)
         exchange.visit = self._connections.host.visit(head, exchange)

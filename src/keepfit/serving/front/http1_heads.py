@@ -27,7 +27,7 @@ def known(data: bytes, head: Head) -> KnownHead | None:
     content = data[: data.find(b"\r\n\r\n") + 4]
     if len(content) > _KNOWN_BYTES or not data[:1].isalpha() or _UNUSUAL & head.headers.keys():
         return None
-    if len(data) - len(content) != length(head.headers):
+    if len(data) - len(content) != head.length:
         return None
     return KnownHead(content, len(data), head)
 

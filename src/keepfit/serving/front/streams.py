@@ -54,7 +54,7 @@ class Stream:
         self.window = window
         """How many more bytes of the answer's body the other side takes."""
         self.receive_window = receive_window
-        self.left = block.length
+        self.left = block.head.length
         """How many bytes of the request's body are missing, if the client has said how long it is."""
         self.is_whole = False
         """Whether the request is."""
