@@ -337,6 +337,26 @@ def test_answer_waits_for_the_clients_windows():
     converse(conversation, window=1000)
 
 
+@pytest.mark.parametrize("size", [7, 500, 16_400])
+def test_frames_may_come_in_pieces_of_any_size(size):
+    async def conversation(client, _, __):
+        body = bytes(range(256)) * 200
+        client.connection.send_headers(
+            1, [(":method", "POST"), (":scheme", "http"), (":authority", "x"), (":path", "/a")]
+        )
+        for start in range(0, len(body), 10_000):
+            client.connection.send_data(1, body[start : start + 10_000])
+        client.connection.end_stream(1)
+        content = client.connection.data_to_send()
+        for start in range(0, len(content), size):
+            client.writer.write(content[start : start + size])
+            await asyncio.sleep(0)
+        await client.hear(lambda: 1 in client.ended)
+        assert client.bodies[1] == b"POST /a " + body
+
+    converse(conversation)
+
+
 def test_headers_that_change_with_each_request_are_understood():
     async def conversation(client, _, __):
         for number in range(300):

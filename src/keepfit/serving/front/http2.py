@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from keepfit.serving import limits
 from keepfit.serving.front import frames
@@ -17,6 +17,14 @@ FRAME_BYTES: Final = 64 * 1024
 """The largest payload that is taken."""
 STREAM_WINDOW: Final = 16 * 2**20
 CONNECTION_WINDOW: Final = 64 * 2**20
+
+
+class BegunData(NamedTuple):
+    """A frame with data of which some is still to come."""
+
+    flags: int
+    number: int
+    left: int
 
 
 class Http2(asyncio.Protocol):
@@ -39,6 +47,7 @@ class Http2(asyncio.Protocol):
         self._block: OpenBlock | None = None
         self._loop = asyncio.get_running_loop()
         self._output: list[bytes] = []
+        self._begun: BegunData | None = None
         self._rest = b""
         self._has_preface = False
         self._is_ending = False
@@ -144,6 +153,8 @@ class Http2(asyncio.Protocol):
             self._has_preface = True
             self._note_idle()
         view = memoryview(data)
+        if self._begun is not None:
+            position = self._go_on(self._begun, view)
         unpack = frames.HEADER.unpack_from
         while end - position >= frames.HEADER_BYTES:
             high, low, kind, flags, number = unpack(data, position)
@@ -151,16 +162,30 @@ class Http2(asyncio.Protocol):
             stop = start + (high << 16) + low
             if stop - start > FRAME_BYTES:
                 raise ConnectionFailedError(frames.FRAME_SIZE_ERROR, "a frame that is too large")
+            number &= 0x7FFFFFFF
             if stop > end:
+                if kind == frames.DATA and not flags & frames.PADDED and self._block is None and start < end:
+                    return self._go_on(BegunData(flags, number, stop - start), view, start)
                 break
-            try:
-                self._take(kind, flags, number & 0x7FFFFFFF, view[start:stop])
-            except StreamFailedError as error:
-                self._fail_stream(error)
+            self._take(kind, flags, number, view[start:stop])
             position = stop
         return position
 
+    def _go_on(self, begun: BegunData, view: memoryview, start: int = 0) -> int:
+        """Take what has come of a frame with data, so that it need not be copied to be whole; return where it ends."""
+        piece = view[start : start + begun.left]
+        left = begun.left - len(piece)
+        self._begun = begun._replace(left=left) if left else None
+        self._take(frames.DATA, begun.flags & ~frames.END_STREAM if left else begun.flags, begun.number, piece)
+        return start + len(piece)
+
     def _take(self, kind: int, flags: int, number: int, payload: memoryview) -> None:
+        try:
+            self._dispatch(kind, flags, number, payload)
+        except StreamFailedError as error:
+            self._fail_stream(error)
+
+    def _dispatch(self, kind: int, flags: int, number: int, payload: memoryview) -> None:
         if self._block is not None:
             self._continue_block(self._block, kind, flags, number, payload)
         elif kind in _TAKERS:
