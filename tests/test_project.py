@@ -61,8 +61,8 @@ MISTAKES = {
         {"trian": {}},
         (
             "config.json: trian (found {}) is unknown: did you mean train? allowed here: $schema, "
-            "model_name, gate, train, data, model, schedule, notifications, serving, frontend, ledger, tracking, "
-            "retention, models_dir, tf_cpp_min_log_level"
+            "model_name, gate, train, data, model, schedule, notifications, serving, frontend, trainer, ledger, "
+            "tracking, drift, retention, models_dir, tf_cpp_min_log_level"
         ),
     ),
     "unknown key in a section": (
