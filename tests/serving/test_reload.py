@@ -10,7 +10,7 @@ from keepfit.errors import FailedPreconditionError, InvalidRequestError, ModelNo
 from keepfit.serving.manager import Rules, Slots
 from keepfit.serving.model_config import ModelConfig
 from keepfit.serving.models import Models
-from keepfit.serving.worker_process import Launch, Workers
+from keepfit.serving.worker_process import Workers
 
 
 def message(*entries):
@@ -29,7 +29,7 @@ def run(scenario, *configs, **more):
     """Run a scenario with models."""
 
     async def whole():
-        workers = Workers(Launch(spare=False))
+        workers = Workers(spare=False)
         models = Models(configs, Rules(poll_s=0.01), Slots(1, 1, 1), workers, lambda *_: None, **more)
         models.start()
         try:

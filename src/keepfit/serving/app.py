@@ -21,7 +21,7 @@ from keepfit.serving.monitoring import metrics_path
 from keepfit.serving.options import Options
 from keepfit.serving.rest import RestApi
 from keepfit.serving.visit import RequestVisit, Services
-from keepfit.serving.worker_process import Launch, Workers
+from keepfit.serving.worker_process import Workers
 
 
 class Application:
@@ -32,8 +32,7 @@ class Application:
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._metrics = ServingMetrics(registry, lambda: gauges(self.models, self._admission))
-        launch = Launch(spare=options.spare_worker)
-        self._workers = Workers(launch)
+        self._workers = Workers(spare=options.spare_worker)
         self.models = Models(
             model_config.by_flags(options),
             _rules(options),

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from keepfit import errors
@@ -122,55 +121,31 @@ class Worker(asyncio.BufferedProtocol):
             on_reply(frame.tensors, frame.run_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How processes are started: the interpreter, and what differs from this process's environment (None: unset)."""
-
-    python: str = sys.executable
-    environment: Mapping[str, str | None] = field(default_factory=dict)
-    spare: bool = True
-
-    def start(self, module: str, channel: socket.socket) -> subprocess.Popen[bytes]:
-        """Start a module of ours with one end of a socket pair; it ends when the other end closes."""
-        return subprocess.Popen(
-            [self.python, "-m", module, str(channel.fileno())],
-            pass_fds=(channel.fileno(),),
-            stdin=subprocess.DEVNULL,
-            env=self._environment(),
-        )
-
-    def _environment(self) -> dict[str, str]:
-        # TensorFlow does not import Keras then, which no worker needs and which takes a third of the import's time
-        variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1", **os.environ, **self.environment}
-        variables["OPENBLAS_NUM_THREADS"] = "1"  # its threads would make forking unsound, see zygote.py
-        return {name: value for name, value in variables.items() if value is not None}
-
-
 class Workers:
     """Where workers come from: forked by a zygote that has TensorFlow imported, or started afresh without one."""
 
-    def __init__(self, launch: Launch) -> None:
-        self._launch = launch
+    def __init__(self, *, spare: bool = True) -> None:
+        self._spare = spare
         self._control: socket.socket | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         """Start the zygote, so that its import begins at once."""
-        if not self._launch.spare:
+        if not self._spare:
             return
         if self._control is not None:
             self._control.close()
         self._control, theirs = socket.socketpair()
         with theirs:
-            self._processes.append(self._launch.start("keepfit.serving.zygote", theirs))
+            self._processes.append(_start("keepfit.serving.zygote", theirs))
 
     async def new(self) -> Worker:
         """Return a worker without a model; requests sent to it wait until it is ready."""
         self._reap()
         ours, theirs = socket.socketpair()
         with theirs:
-            if not self._launch.spare:
-                self._processes.append(self._launch.start("keepfit.serving.worker", theirs))
+            if not self._spare:
+                self._processes.append(_start("keepfit.serving.worker", theirs))
             else:
                 self._fork(theirs)
         ours.setblocking(False)
@@ -202,3 +177,16 @@ class Workers:
 
     def _reap(self) -> None:
         self._processes = [process for process in self._processes if process.poll() is None]
+
+
+def _start(module: str, channel: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a module of ours with one end of a socket pair; it ends when the other end closes."""
+    # TensorFlow does not import Keras then, which no worker needs and which takes a third of the import's time
+    variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1", **os.environ}
+    variables["OPENBLAS_NUM_THREADS"] = "1"  # its threads would make forking unsound, see zygote.py
+    return subprocess.Popen(
+        [sys.executable, "-m", module, str(channel.fileno())],
+        pass_fds=(channel.fileno(),),
+        stdin=subprocess.DEVNULL,
+        env=variables,
+    )

@@ -227,7 +227,7 @@ class Http2(asyncio.Protocol):
     def _begin_block(self, flags: int, number: int, payload: memoryview) -> None:
         if not number % 2:
             raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a request on a stream that is not the client's")
-        content = frames.content(frames.HEADERS, flags, payload) if flags & ~5 else payload
+        content = frames.content(frames.HEADERS, flags, payload)
         if flags & frames.END_HEADERS:
             self._take_block(flags, number, bytes(content))
         else:
