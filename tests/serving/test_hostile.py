@@ -259,6 +259,20 @@ def test_a_thousand_idle_and_half_open_connections_disturb_nobody(server):
         assert resident_bytes(server) - before < 200 * MEBI
 
 
+def test_clients_that_cut_their_connections_amid_answers_leave_no_trace(server):
+    """The log is looked at after each test: an answer on its way to nobody must not show there as a traceback."""
+    hang_up = struct.pack("ii", 1, 0)
+    for number in range(200):
+        with Http2(server.grpc_port) as client:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hang_up)
+            for stream in range(1, 20, 2):
+                headers = [(":method", "POST"), (":scheme", "http"), (":authority", "x"), (":path", "/nothing")]
+                client.connection.send_headers(stream, [*headers, ("content-type", "application/grpc")])
+                client.connection.end_stream(stream)
+            client.flush()
+            time.sleep(number % 20 / 10_000)
+
+
 def test_client_that_leaves_within_its_body_is_forgotten(server):
     for _ in range(50):
         with socket.create_connection(("127.0.0.1", server.rest_port), timeout=20) as connection:

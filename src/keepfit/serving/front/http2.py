@@ -92,6 +92,7 @@ class Http2(asyncio.Protocol):
         self._connections.discard(self)
         streams, self._streams = self._streams, {}
         self._waiting.clear()
+        self._output.clear()
         for stream in streams.values():
             if stream.visit is not None:
                 stream.visit.leave()
