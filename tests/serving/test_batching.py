@@ -221,8 +221,38 @@ def test_request_that_kills_twice_is_given_up_and_those_behind_it_are_answered_b
         lose(bench)
         await settle()
         assert isinstance(killer.exception(), DeadlyRequestError)
+        with pytest.raises(DeadlyRequestError, match="an equal request"):
+            await bench.ask(1)
         assert bench.batcher.has_answered
         assert bench.batcher.idle.is_set()
+
+    run(scenario)
+
+
+def test_equal_requests_that_share_a_batch_kill_only_twice():
+    async def scenario(bench):
+        killers = [bench.ask(1), bench.ask(1), bench.ask(1)]
+        await settle()
+        for _ in range(2):
+            lose(bench)
+            await settle()
+            bench.batcher.add_worker(bench.worker)
+            await settle()
+        assert bench.worker.sent == []
+        assert all(isinstance(killer.exception(), DeadlyRequestError) for killer in killers)
+        assert bench.batcher.idle.is_set()
+
+    run(scenario)
+
+
+def test_losing_a_worker_tells_whether_it_ran_a_request():
+    async def scenario(bench):
+        assert not bench.batcher.lose_worker(bench.worker)
+        bench.batcher.add_worker(bench.worker)
+        task = bench.ask(1)
+        await settle()
+        assert bench.batcher.lose_worker(bench.worker)
+        task.cancel()
 
     run(scenario)
 

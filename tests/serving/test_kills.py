@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import grpc
 import httpx
 import pytest
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from keepfit.serving.replica import RESTART_DELAYS_S
 
 from .kills import kill_at_random
 
@@ -70,9 +73,22 @@ def test_deadly_requests_are_told_not_to_come_again_and_never_end_a_version(serv
     assert ask(server, 3.0).json() == {"predictions": [6.0]}
 
 
+def test_request_that_killed_is_refused_for_a_while_and_costs_nobody_a_restart(server):
+    assert ask(server, 1.0).status_code == 200
+    assert ask(server, -2.0).status_code == 503
+    server.wait_for(lambda: ask(server, 1.0).status_code == 200)
+    pids = server.worker_pids()
+    for _ in range(20):
+        answer = ask(server, -2.0)
+        assert answer.status_code == 503
+        assert "process died each time that it ran an equal request" in answer.json()["error"]
+        assert "retry-after" not in answer.headers
+    assert server.worker_pids() == pids
+
+
 def test_requests_beside_deadly_ones_are_answered(server):
     assert ask(server, 1.0).status_code == 200
-    deadly = [threading.Thread(target=ask, args=(server, -1.0)) for _ in range(4)]
+    deadly = [threading.Thread(target=ask, args=(server, -3.0 - number)) for number in range(4)]
     for thread in deadly:
         thread.start()
     answers = []
@@ -80,6 +96,16 @@ def test_requests_beside_deadly_ones_are_answered(server):
         answers.append(ask(server, 1.0))
     assert {answer.status_code for answer in answers} == {200}
     assert server.states() == {1: "AVAILABLE"}
+
+
+def test_process_that_a_request_killed_is_replaced_without_back_off(server):
+    def seconds_of_a_death(x):
+        assert ask(server, 1.0).status_code == 200
+        started = time.monotonic()
+        assert ask(server, x).status_code == 503
+        return time.monotonic() - started
+
+    assert min(seconds_of_a_death(-10.0 - number) for number in range(5)) < RESTART_DELAYS_S[1]
 
 
 def test_version_killed_again_and_again_while_nobody_asks_comes_back(server):

@@ -21,6 +21,7 @@ from keepfit.errors import (
 )
 from keepfit.serving import joining
 from keepfit.serving.batching_config import Batching
+from keepfit.serving.culprits import Culprits
 from keepfit.serving.deadlines import Deadlines
 from keepfit.serving.frames import Header
 from keepfit.serving.kinds import Kind, Kinds
@@ -35,6 +36,7 @@ MAX_QUEUED_BYTES = 512 * 2**20
 MAX_ATTEMPTS = 2
 """How often a request may be at the head of a worker that dies: it is tried once more, then it is the culprit."""
 _DEADLY = "The model's process died each time that it ran the request; it is not run again"
+_KNOWN = "The model's process died each time that it ran an equal request a short while ago; it is not run again"
 
 
 class Runner(Protocol):
@@ -72,6 +74,7 @@ class Batcher:
         """Whether the last batch ran for less time than is stayed awake for."""
         self._returned = 0
         """How many at the queue's head have come back from a worker that died, in their order."""
+        self._culprits = Culprits()
         self.has_answered = False
         """Whether a worker has ever answered a request."""
         self._idle = asyncio.Event()
@@ -99,12 +102,17 @@ class Batcher:
         self._returned = 0
         self._dispatch()
 
-    def lose_worker(self, worker: Runner) -> None:
-        """Let requests wait for another worker; must be called before what was in flight is answered."""
+    def lose_worker(self, worker: Runner) -> bool:
+        """Let requests wait for another worker, and tell whether this one died while it ran some.
+
+        Must be called before what was in flight is answered.
+        """
+        self._returned = 0
         for lane in [lane for lane in self._lanes if lane.worker is worker]:
             self._lanes.remove(lane)
             lane.running_at_death = lane.flying[0] if lane.flying else None
-        self._returned = 0
+            return lane.running_at_death is not None
+        return False
 
     def refuse(self, error: KeepfitError) -> None:
         """Answer all that waits, and all that comes until there is a worker again, with an error."""
@@ -153,6 +161,8 @@ class Batcher:
         )
         if pending.timing is not None:
             pending.timing.note_queued(first_name(signature), pending.rows)
+        if self._culprits and self._is_culprit(pending):
+            raise DeadlyRequestError(_KNOWN)
         self._enqueue(pending)
         self._deadlines.add(pending.deadline_s)
         if not self._scheduled and self._lane() is not None:
@@ -160,6 +170,9 @@ class Batcher:
             self._scheduled = True
             loop.call_soon(self._dispatch)
         return pending.answer
+
+    def _is_culprit(self, pending: Pending) -> bool:
+        return self._culprits.has(pending.signature, pending.outputs, pending.inputs, pending.size)
 
     def _enqueue(self, pending: Pending) -> None:
         if self._refusal is not None:
@@ -208,7 +221,9 @@ class Batcher:
                 self._waiting = asyncio.get_running_loop().call_later(wait_s, self._dispatch)
                 return
             batch = self._queue.take(self.batching.max_batch_size, self._share(lane))
-            if batch:
+            if batch and batch[0].attempts and self._is_culprit(batch[0]):
+                self._finish(batch[0], DeadlyRequestError(_KNOWN))
+            elif batch:
                 self._send(lane, batch)
         self._note_idle()
 
@@ -277,6 +292,7 @@ class Batcher:
             pending.attempts += was_running
             pending.kind = None if was_running else pending.kind
             if pending.attempts >= MAX_ATTEMPTS:
+                self._culprits.add(pending.signature, pending.outputs, pending.inputs, pending.size)
                 self._finish(pending, DeadlyRequestError(_DEADLY))
             elif pending.answer.done():
                 continue

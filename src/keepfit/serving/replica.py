@@ -21,13 +21,11 @@ RESTART_DELAYS_S = (0.0, 0.5, 1.0, 2.0)
 """Before each restart of a worker that died.
 
 Dying, or failing to load, once more than this in a row is a failure of the version. But if it has ever answered a
-request, deaths alone are not: they come from outside or from some requests, and must not take it out of service, nor
-let others wait longer than the second of these.
+request, deaths alone are not: they come from outside, and must not let others wait longer than the second of these; or
+from a request that ran, which is not run a third time, and then nobody waits.
 """
 STABLE_AFTER_S = 60.0
 """A worker that lived this long has not died in a row with the one before."""
-USEFUL_ANSWERS = 2
-"""Its load and a request: a process that answers before it dies is restarted with a short delay."""
 WAIT_FOR_RESTART_S = 5.0
 """How long requests wait for a worker that is being restarted, if there is no other."""
 
@@ -110,9 +108,8 @@ class Replica:
     def _lost(self, worker: Worker) -> None:
         logger.warning("The process of %s (pid %s) died", self._name, worker.pid)
         self._worker = None
-        if worker.answers >= USEFUL_ANSWERS:
-            self._deaths = min(self._deaths, 1)
-        self._batcher.lose_worker(worker)
+        if self._batcher.lose_worker(worker) and self._batcher.has_answered:
+            self._deaths = 0
         if self._owner.is_wanted:
             self._restarting = asyncio.get_running_loop().create_task(self._restart())
         elif not self._batcher.has_worker:

@@ -1,0 +1,61 @@
+"""Remembers, for a while, the requests that killed the process which ran them, so that they are not run again.
+
+Clients try again and again, and each time would cost all others a restart. Knows nothing of queues or processes.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+
+from keepfit.dtypes import OBJECT, Array
+
+REMEMBERED_S = 60.0
+"""For so long an equal request is refused: long enough to tame who tries again, short if the kill came from outside."""
+MAX_REMEMBERED = 256
+MAX_BYTES = 2**20
+"""Larger requests are not remembered: to compare them would hold up the others, for a millisecond a megabyte."""
+
+
+class Culprits:
+    """The requests of one version that killed its process lately."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[bytes, float] = {}
+        """When each is forgotten, by its digest; the oldest first."""
+        self._sizes: dict[int, float] = {}
+        """When the last of each size is: a request of another size need not be digested."""
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+    def add(self, signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array], size: int) -> None:
+        """Remember a request, of a size in bytes."""
+        if size > MAX_BYTES:
+            return
+        if len(self._until) >= MAX_REMEMBERED:
+            del self._until[next(iter(self._until))]
+        digest = _digest(signature, outputs, inputs)
+        self._until.pop(digest, None)
+        self._until[digest] = self._sizes[size] = self._clock() + REMEMBERED_S
+
+    def has(self, signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array], size: int) -> bool:
+        """Tell whether an equal request is remembered."""
+        self._forget()
+        return size in self._sizes and _digest(signature, outputs, inputs) in self._until
+
+    def _forget(self) -> None:
+        now = self._clock()
+        while self._until and next(iter(self._until.values())) <= now:
+            del self._until[next(iter(self._until))]
+        if not self._until:
+            self._sizes.clear()
+
+
+def _digest(signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array]) -> bytes:
+    digest = hashlib.blake2b(repr((signature, outputs)).encode(), digest_size=16)
+    for name in sorted(inputs):
+        array = inputs[name]
+        digest.update(repr((name, array.dtype.str, array.shape)).encode())
+        digest.update(repr(array.tolist()).encode() if array.dtype == OBJECT else array.tobytes())
+    return digest.digest()
