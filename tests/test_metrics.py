@@ -1,10 +1,13 @@
 """Counters, histograms and gauges as Prometheus reads them."""
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from keepfit import exposition
 from keepfit.metrics import Counter, Histogram, gauge
 
 
@@ -19,10 +22,10 @@ class Collected:
 def samples(*metrics):
     registry = CollectorRegistry()
     registry.register(Collected(*metrics))
-    text = generate_latest(registry).decode()
+    text = exposition.text_of(registry).decode()
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(re.sub("# TYPE.*", "", text))  # or it renames counters
         for sample in family.samples
     }
 

@@ -89,7 +89,7 @@ class Counter:
 
     def collect(self) -> Metric:
         """Return it as Prometheus wants it."""
-        return _scalars(self.name, self.documentation, self.labels, self.values)
+        return _scalars(self.name, self.documentation, self.labels, self.values, kind="counter")
 
 
 def gauge(name: str, documentation: str, labels: Sequence[str], values: Mapping[Labels, float]) -> Metric:
@@ -97,9 +97,7 @@ def gauge(name: str, documentation: str, labels: Sequence[str], values: Mapping[
     return _scalars(name, documentation, labels, values, kind="gauge")
 
 
-def _scalars(
-    name: str, documentation: str, labels: Sequence[str], values: Mapping[Labels, float], kind: str = "unknown"
-) -> Metric:
+def _scalars(name: str, documentation: str, labels: Sequence[str], values: Mapping[Labels, float], kind: str) -> Metric:
     metric = Metric(name, documentation, kind)
     for label_values, value in list(values.items()):
         metric.add_sample(name, dict(zip(labels, label_values, strict=True)), value)

@@ -211,7 +211,7 @@ def test_metrics_parse_and_count_requests(shared):
             for family in text_string_to_metric_families(get(shared, monitoring.DEFAULT_PATH).text)
             for sample in family.samples
         }
-        return samples.get((":tensorflow:serving:request_count", "OK"), 0)
+        return samples.get((":tensorflow:serving:request_count_total", "OK"), 0)  # this parser names counters so
 
     before = count()
     post(shared, {"instances": [[1, 2]]})

@@ -177,6 +177,9 @@ def test_warmup_requests_are_replayed_before_the_version_is_available(server, pr
         server.wait_for(lambda version=version: server.states().get(version) in ("AVAILABLE", "END"))
     assert available(server) == [server.version + 1]
     assert "Warmup request 0" in error_of(server, server.version + 2)["error_message"]
+    metrics = httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
+    path = server.models / str(server.version + 1)
+    assert f':tensorflow:serving:model_warmup_latency_count{{model_path="{path}",status="OK"}} 1\n' in metrics
 
 
 def test_newest_good_version_is_served_when_the_newest_is_bad_from_the_start(serve, prepared, models):

@@ -38,7 +38,7 @@ class Application:
             _rules(options),
             Slots(max(options.num_load_threads, 1), max(options.num_unload_threads, 1), 4 * (os.cpu_count() or 1)),
             self._workers,
-            lambda model, version, rows: self._metrics.observe_batch(model, str(version), rows),
+            self._metrics,
             allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
         )
         self._config_watch = ConfigWatch(options, self.models)

@@ -58,8 +58,14 @@ class Lane:
 class Batcher:
     """The queue before the workers of a version. While there are none, requests wait for the next."""
 
-    def __init__(self, note_batch: Callable[[int], None], batching: Batching | None = None) -> None:
+    def __init__(
+        self,
+        note_batch: Callable[[int], None],
+        batching: Batching | None = None,
+        note_run: Callable[[float], None] | None = None,
+    ) -> None:
         self._note_batch = note_batch
+        self._note_run = note_run
         self.batching = batching or Batching()
         self._lanes: list[Lane] = []
         self._refusal: KeepfitError | None = None
@@ -275,6 +281,8 @@ class Batcher:
             self._dispatch()
             return
         self.has_answered = True
+        if self._note_run is not None and run_s:
+            self._note_run(run_s)
         if isinstance(reply, KeepfitError):
             self._fail(batch, padding, reply)
         elif len(batch) == 1 and not padding:

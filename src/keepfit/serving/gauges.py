@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 import psutil
 from prometheus_client.core import Metric
 
-from keepfit.metrics import Labels, gauge
+from keepfit.metrics import Counter, Histogram, Labels, gauge
 from keepfit.serving.admission import Admission
+from keepfit.serving.metrics import TF_LATENCY_BOUNDS_US
 from keepfit.serving.models import Models
 from keepfit.serving.policy import State
 from keepfit.serving.servable import Servable
@@ -34,12 +35,12 @@ def gauges(models: Models, admission: Admission) -> Iterable[Metric]:
         _VERSION,
         {_labels(one): one.batcher.waiting for one in servables if one.state is State.AVAILABLE},
     )
-    yield gauge(
+    yield Counter(
         "keepfit_worker_restarts",
         "How often a process of a version died and was started again.",
         _VERSION,
         {_labels(one): one.restarts for one in servables},
-    )
+    ).collect()
     yield gauge(
         "keepfit_worker_memory_bytes",
         "Resident memory of a version's processes; what all of them share counts in each.",
@@ -58,17 +59,24 @@ def _loads(servables: list[Servable]) -> Iterable[Metric]:
         _VERSION,
         {_labels(one): one.load_s for one in loaded},
     )
-    yield gauge(
+    yield Counter(
         ":tensorflow:cc:saved_model:load_latency",
-        "Time of loading a version, in microseconds.",
+        "Time of all loads of a version, in microseconds.",
         ("model_path",),
-        {(str(one.path),): int(one.load_s * 1e6) for one in loaded},
-    )
-    attempts: dict[Labels, float] = {(str(one.path), "success"): one.loads for one in loaded}
+        {(str(one.path),): int(one.graph_load_s * 1e6) for one in loaded},
+    ).collect()
+    attempts: dict[Labels, int] = {(str(one.path), "success"): one.loads for one in loaded}
     attempts |= {(str(one.path), "fail"): one.failed_loads for one in servables if one.failed_loads}
-    yield gauge(
+    yield Counter(
         ":tensorflow:cc:saved_model:load_attempt_count", "Loads of a version.", ("model_path", "status"), attempts
-    )
+    ).collect()
+    yield Histogram(
+        ":tensorflow:serving:model_warmup_latency",
+        "Time of a version's warmup requests, in microseconds.",
+        ("model_path", "status"),
+        TF_LATENCY_BOUNDS_US,
+        {(str(one.path), "OK"): one.warmup_us for one in loaded if any(one.warmup_us.counts)},
+    ).collect()
 
 
 def _servables(models: Models) -> Iterator[Servable]:

@@ -17,7 +17,7 @@ from keepfit.serving.failures import Failures
 from keepfit.serving.load_request import LoadRequest
 from keepfit.serving.model_config import ModelConfig
 from keepfit.serving.policy import Specific, State
-from keepfit.serving.servable import Servable
+from keepfit.serving.servable import Observer, Servable
 from keepfit.serving.worker_process import Workers
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Manager:
         rules: Rules,
         slots: Slots,
         workers: Workers,
-        note_batch: Callable[[int, int], None],
+        observer: Observer,
     ) -> None:
         self.model = config.name
         self.config = config
@@ -87,7 +87,7 @@ class Manager:
         self._rules = rules
         self._slots = slots
         self._workers = workers
-        self._note_batch = note_batch
+        self._observer = observer
         self._servables: dict[int, Servable] = {}
         self._on_disk: dict[int, Path] = {}
         self._failures = Failures(rules.max_retries, rules.retry_interval_s, self._reconcile)
@@ -220,7 +220,7 @@ class Manager:
             self._rules.how,
             self._rules.batching,
             self._rules.workers_per_model,
-            lambda rows: self._note_batch(version, rows),
+            self._observer,
             self._changed,
         )
 

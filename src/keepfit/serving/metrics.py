@@ -19,6 +19,8 @@ TF_EXAMPLE_BOUNDS = tuple(2.0**power for power in range(14))
 TF_QUEUE_BOUNDS_US = tuple(100 * 1.2**power for power in range(52))
 LATENCY_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 PHASE_BOUNDS_S = (0.00005, 0.0001, 0.00025, *LATENCY_BOUNDS_S[:-1])
+TF_RUN_BOUNDS_US = tuple(1000 * 2.0**power for power in range(20))
+"""TensorFlow's (core/common_runtime/metrics.cc)."""
 ROW_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 PHASES = ("parse", "queue", "run", "serialise")
 KEPT_VERSIONS = 32
@@ -119,6 +121,17 @@ class ServingMetrics(Collector):
             TF_QUEUE_BOUNDS_US,
         )
         self.tf_runs = Counter(":tensorflow:serving:batching_session:wrapped_run_count", "Batches that were run.", ())
+        self.tf_graph_runs = Counter(":tensorflow:core:graph_runs", "Runs of a model that succeeded.", ())
+        self.tf_graph_run_us = Counter(
+            ":tensorflow:core:graph_run_time_usecs", "Time of all runs of a model, in microseconds.", ()
+        )
+        self.tf_graph_run_times = Histogram(
+            ":tensorflow:core:graph_run_time_usecs_histogram",
+            "Time of a run of a model, in microseconds.",
+            (),
+            TF_RUN_BOUNDS_US,
+        )
+        self._run_times: list[float] = []
         by_request = ("model", "version", "signature", "api", "call")
         self.requests = Counter("keepfit_requests_total", "Requests, by outcome.", (*by_request, "status"))
         self.refused = Counter(
@@ -159,6 +172,12 @@ class ServingMetrics(Collector):
         self.rows.at((model, version)).add(rows)
         self.tf_runs.add(())
 
+    def observe_run(self, run_s: float) -> None:
+        """Count a run of a model for a batch."""
+        self._run_times.append(run_s)
+        if len(self._run_times) == MAX_KEPT:
+            self._count_runs()
+
     def observe_refused(self, api: str, status: str) -> None:
         """Count a request that was not let in: no key, too large, too many at once."""
         self.refused.add((api, status))
@@ -167,6 +186,7 @@ class ServingMetrics(Collector):
         """Return everything (the registry calls this)."""
         for series in self._series.values():
             series.count()
+        self._count_runs()
         for value in vars(self).values():
             if isinstance(value, Counter | Histogram):
                 yield value.collect()
@@ -175,6 +195,12 @@ class ServingMetrics(Collector):
     def describe(self) -> Iterable[Metric]:
         """Return nothing: names are not checked against others, and nothing is collected at registration."""
         return ()
+
+    def _count_runs(self) -> None:
+        times, self._run_times = [seconds * 1e6 for seconds in self._run_times], []
+        self.tf_graph_runs.add((), len(times))
+        self.tf_graph_run_us.add((), round(sum(times)))
+        self.tf_graph_run_times.at(()).add_all(times)
 
     def _new_series(self, labels: Labels) -> _Series:
         self._note_version(labels)

@@ -5,7 +5,7 @@ The transport-free core below REST and gRPC; words its errors as TensorFlow Serv
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -18,14 +18,11 @@ from keepfit.errors import (
 )
 from keepfit.serving.manager import Manager, Rules, Slots, VersionStatus
 from keepfit.serving.model_config import ModelConfig, models_of
-from keepfit.serving.servable import Servable
+from keepfit.serving.servable import Observer, Servable
 from keepfit.serving.status import status_name
 from keepfit.serving.worker_process import Workers
 
 logger = logging.getLogger(__name__)
-
-NoteBatch = Callable[[str, int, int], None]
-"""Told of each batch: model, version, rows."""
 
 
 class Models:
@@ -37,7 +34,7 @@ class Models:
         rules: Rules,
         slots: Slots,
         workers: Workers,
-        note_batch: NoteBatch,
+        observer: Observer,
         *,
         allow_labels_for_unavailable: bool = False,
     ) -> None:
@@ -45,7 +42,7 @@ class Models:
         self._rules = rules
         self._slots = slots
         self._workers = workers
-        self._note_batch = note_batch
+        self._observer = observer
         self._allow_labels_for_unavailable = allow_labels_for_unavailable
         self._labels: Mapping[str, Mapping[str, int]] = {}
         self._managers: dict[str, Manager] = {}
@@ -190,13 +187,7 @@ class Models:
         return manager
 
     def _new_manager(self, config: ModelConfig) -> Manager:
-        return Manager(
-            config,
-            self._rules,
-            self._slots,
-            self._workers,
-            lambda version, rows: self._note_batch(config.name, version, rows),
-        )
+        return Manager(config, self._rules, self._slots, self._workers, self._observer)
 
 
 def _differences(old: ModelConfig, new: ModelConfig) -> str:

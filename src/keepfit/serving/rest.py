@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import orjson
 from google.protobuf.json_format import MessageToDict
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from keepfit import exposition
 from keepfit.dtypes import Array
 from keepfit.errors import (
     DeadlyRequestError,
@@ -193,7 +193,7 @@ class RestApi:
         return error_response(UnavailableError(f"No version is available yet of {described}"))
 
     def _prometheus(self) -> Response:
-        return Response(200, generate_latest(self._registry), CONTENT_TYPE_LATEST)
+        return Response(200, exposition.text_of(self._registry), exposition.CONTENT_TYPE)
 
     def _openapi(self) -> Response:
         return Response(200, files("keepfit.serving").joinpath("openapi.json").read_bytes())

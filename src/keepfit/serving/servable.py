@@ -8,14 +8,16 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from keepfit import protos
 from keepfit.dtypes import Array
 from keepfit.errors import KeepfitError, ModelLoadError, UnavailableError
+from keepfit.metrics import Distribution
 from keepfit.serving.batching import Batcher
 from keepfit.serving.batching_config import Batching
 from keepfit.serving.load_request import LoadRequest
+from keepfit.serving.metrics import TF_LATENCY_BOUNDS_US
 from keepfit.serving.policy import State
 from keepfit.serving.replica import Replica
 from keepfit.serving.worker_process import Workers
@@ -36,6 +38,16 @@ class Contents:
     """The SignatureDefMap message, for GetModelMetadata."""
 
 
+class Observer(Protocol):
+    """What hears of the batches of all versions."""
+
+    def observe_batch(self, model: str, version: str, rows: int) -> None:
+        """Hear of a batch that was sent to a process."""
+
+    def observe_run(self, run_s: float) -> None:
+        """Hear how long a model ran for a batch."""
+
+
 class Servable:
     """A version of a model, from START to END."""
 
@@ -48,7 +60,7 @@ class Servable:
         how: LoadRequest,
         batching: Callable[[Path], Batching],
         processes: int,
-        note_batch: Callable[[int], None],
+        observer: Observer,
         on_change: Callable[["Servable"], None],
     ) -> None:
         self.model = model
@@ -57,11 +69,17 @@ class Servable:
         self.state = State.START
         self.error: KeepfitError | None = None
         self.contents = Contents({}, None)
-        self.batcher = Batcher(note_batch)
+        self.batcher = Batcher(
+            lambda rows: observer.observe_batch(model, str(version), rows), note_run=observer.observe_run
+        )
         self.loads = 0
         self.failed_loads = 0
         self.load_s = 0.0
-        """How long the last load took that succeeded."""
+        """How long the last load took that succeeded, with all that belongs to it."""
+        self.graph_load_s = 0.0
+        """How long all loads took without starting processes and without warmups."""
+        self.warmup_us = Distribution(TF_LATENCY_BOUNDS_US, [0] * (len(TF_LATENCY_BOUNDS_US) + 1))
+        """How long the warmup requests of each load took."""
         self.was_available = False
         self._batching = batching
         self._on_change = on_change
@@ -119,6 +137,10 @@ class Servable:
         """Take what a process that has loaded it says of it."""
         self.loads += 1
         self.load_s = seconds
+        load_s, warmup_s = reply["seconds"].tolist()
+        self.graph_load_s += load_s
+        if warmup_s >= 0:
+            self.warmup_us.add(warmup_s * 1e6)
         signature_map = protos.SignatureDefMap.FromString(reply["signatures"].tobytes())
         self.contents = Contents(signatures_of(signature_map.signature_def), signature_map)
 

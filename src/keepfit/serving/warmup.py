@@ -35,11 +35,14 @@ class Model(Protocol):
         """Run a signature once."""
 
 
-def replay(model: Model, path: Path, iterations: int) -> None:
-    """Run each request of a version's warmup file as often as said; raises ModelLoadError."""
+def replay(model: Model, path: Path, iterations: int) -> bool:
+    """Run each request of a version's warmup file as often as said; raises ModelLoadError.
+
+    Return whether there is such a file.
+    """
     file = path / FILE
     if iterations < 1 or not file.is_file():
-        return
+        return False
     for number, record in enumerate(read_records(file)):
         if number >= MAX_RECORDS:
             raise ModelLoadError(
@@ -54,6 +57,7 @@ def replay(model: Model, path: Path, iterations: int) -> None:
                 _run(model, log)
         except KeepfitError as error:
             raise ModelLoadError(f"Warmup request {number} of {file} failed: {error}", status_name(error)) from error
+    return True
 
 
 def _run(model: Model, log: Any) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +28,9 @@ from keepfit.serving.frames import Header, encode
 from keepfit.serving.inbox import Inbox
 from keepfit.serving.load_request import LoadRequest
 from keepfit.signatures import Signature
+
+Seconds: TypeAlias = tuple[float, float]
+"""How long loading took, and its warmup requests: less than 0 if there are none."""
 
 
 class Model(Protocol):
@@ -68,8 +71,9 @@ def _answer_all(connection: socket.socket) -> None:
         started = time.perf_counter()
         try:
             if header["op"] == "load":
-                model = _load_gently(header)
-                reply = {"signatures": np.frombuffer(_signature_map(model), dtype=np.uint8)}
+                model, seconds = _load_gently(header)
+                signatures = np.frombuffer(_signature_map(model), dtype=np.uint8)
+                reply = {"signatures": signatures, "seconds": np.array(seconds)}
             elif model is None:
                 raise InferenceError("the worker has no model")
             else:
@@ -98,7 +102,7 @@ def _refuse(connection: socket.socket, header: Header, error: KeepfitError) -> N
     _send(connection, reply, {})
 
 
-def _load_gently(header: Header) -> Model:
+def _load_gently(header: Header) -> tuple[Model, Seconds]:
     """Load in a thread of low priority, so that the versions that answer meanwhile go first."""
     savedmodel.start_threads(bytes.fromhex(LoadRequest.of(header).session_config))
     with (
@@ -108,7 +112,8 @@ def _load_gently(header: Header) -> Model:
         return background.submit(_load, header).result()
 
 
-def _load(header: Header) -> Model:
+def _load(header: Header) -> tuple[Model, Seconds]:
+    started = time.perf_counter()
     path = Path(header["path"])
     how = LoadRequest.of(header)
     session_config = bytes.fromhex(how.session_config)
@@ -119,10 +124,12 @@ def _load(header: Header) -> Model:
         saved_model = savedmodel.load(path, how.tags, session_config)
         saved_model.prepare()
         model = saved_model
-    warmup.replay(model, path, how.warmup_iterations)
+    loaded = time.perf_counter()
+    has_warmed_up = warmup.replay(model, path, how.warmup_iterations)
+    seconds = (loaded - started, time.perf_counter() - loaded if has_warmed_up else -1.0)
     gc.collect()
     gc.freeze()  # a model is some hundred thousand objects: looking through them again would stall requests
-    return model
+    return model, seconds
 
 
 def _signature_map(model: Model) -> bytes:
