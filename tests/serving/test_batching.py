@@ -9,6 +9,7 @@ from keepfit.errors import DeadlyRequestError, InferenceError, InvalidRequestErr
 from keepfit.serving import batching
 from keepfit.serving.batching import Batcher
 from keepfit.serving.batching_config import Batching
+from keepfit.serving.timing import Timing
 from keepfit.signatures import Signature, TensorSpec
 
 
@@ -55,7 +56,7 @@ class Bench:
         self.batcher.add_worker(self.worker)
 
     def ask(self, *values, kind=None, timeout_s=10.0):
-        return asyncio.ensure_future(self.batcher.run(kind or signature(), rows(*values), ("y",), timeout_s))
+        return asyncio.ensure_future(self.batcher.run(kind or signature(), rows(*values), ("y",), Timing(timeout_s)))
 
 
 def run(scenario, batching=None):
@@ -394,7 +395,7 @@ def test_inputs_of_other_widths_share_a_batch_only_where_they_are_padded():
     async def scenario(bench, expected):
         for row in ([1.0], [2.0, 3.0]):
             inputs = {"x": np.array([row], np.float32)}
-            bench.tasks = asyncio.ensure_future(bench.batcher.run(wide, inputs, ("y",), 10.0))
+            bench.tasks = asyncio.ensure_future(bench.batcher.run(wide, inputs, ("y",), Timing(10.0)))
         await settle()
         assert [sent.tolist() for sent, _ in bench.worker.sent] == expected
         bench.batcher.refuse(UnavailableError("over"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 
 import h2.config
 import h2.connection
@@ -11,9 +12,12 @@ import pytest
 
 from keepfit.serving import limits
 from keepfit.serving.channel_arguments import ChannelArguments
+from keepfit.serving.exchange import Head
 from keepfit.serving.front import frames, header_blocks
 from keepfit.serving.front.connections import Connections
+from keepfit.serving.front.http1_exchange import Exchange
 from keepfit.serving.front.sniffing import Sniffer
+from keepfit.serving.front.streams import Stream
 
 JSON = (b"content-type", b"application/json")
 
@@ -480,3 +484,46 @@ def test_integers_of_any_size_are_written_as_hpack_has_them():
         block = header_blocks.status(200) + header_blocks.encode([field])
         decoded = header_blocks.hpack.Decoder(max_header_list_size=10**6).decode(block, raw=True)
         assert [tuple(one) for one in decoded] == [(b":status", b"200"), field]
+
+
+@contextlib.contextmanager
+def no_work_for_the_garbage_collector():
+    """Fail if what is done leaves objects of ours that only the garbage collector can free."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        yield
+        gc.collect()
+        left = {type(one).__name__ for one in gc.garbage if isinstance(one, Repetition | Exchange | Stream | Head)}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == set()
+
+
+@pytest.mark.parametrize("path", ["/", "/refused"])
+def test_answered_requests_are_freed_at_once(path):
+    async def run():
+        async with listening() as (port, _, _):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            with no_work_for_the_garbage_collector():
+                for _ in range(3):
+                    writer.write(post(path.encode(), b"body", end=b""))
+                    await reader.readuntil(b"\r\n\r\n")
+                    await asyncio.sleep(0.01)
+            writer.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("path", ["/", "/refused"])
+def test_answered_streams_are_freed_at_once(path):
+    async def conversation(client, *_):
+        with no_work_for_the_garbage_collector():
+            for stream in (1, 3, 5):
+                client.ask(stream, path)
+                await client.hear(lambda number=stream: number in client.ended)
+
+    converse(conversation)

@@ -26,7 +26,7 @@ from keepfit.serving.deadlines import Deadlines
 from keepfit.serving.frames import Header
 from keepfit.serving.kinds import Kind, Kinds
 from keepfit.serving.request_queue import Pending, RequestQueue
-from keepfit.serving.timing import current, now
+from keepfit.serving.timing import Timing, now
 from keepfit.serving.vigil import Vigil
 from keepfit.serving.worker_process import OnReply
 from keepfit.signatures import Signature, first_name
@@ -130,7 +130,7 @@ class Batcher:
         self._note_idle()
 
     def run(
-        self, signature: Signature, inputs: Mapping[str, Array], outputs: tuple[str, ...], timeout_s: float
+        self, signature: Signature, inputs: Mapping[str, Array], outputs: tuple[str, ...], timing: Timing
     ) -> Awaitable[dict[str, Array]]:
         """Take a request, and return its outputs as they come.
 
@@ -146,11 +146,11 @@ class Batcher:
                 )
             if self.batching.splits and rows > self.batching.max_batch_size:
                 pieces = joining.cut(inputs, rows, self.batching.max_batch_size)
-                return _all([self._ask(signature.name, piece, outputs, timeout_s, kind) for piece in pieces])
-        return self._ask(signature.name, inputs, outputs, timeout_s, kind)
+                return _all([self._ask(signature.name, piece, outputs, timing, kind) for piece in pieces])
+        return self._ask(signature.name, inputs, outputs, timing, kind)
 
     def _ask(
-        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], timeout_s: float, kind: Kind | None
+        self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], timing: Timing, kind: Kind | None
     ) -> "asyncio.Future[dict[str, Array]]":
         loop = asyncio.get_running_loop()
         pending = Pending(
@@ -161,12 +161,10 @@ class Batcher:
             size=sum([array.nbytes for array in inputs.values()]),
             kind=kind,
             since_s=loop.time(),
-            timeout_s=timeout_s,
             answer=loop.create_future(),
-            timing=current(),
+            timing=timing,
         )
-        if pending.timing is not None:
-            pending.timing.note_queued(first_name(signature), pending.rows)
+        timing.note_queued(first_name(signature), pending.rows)
         if self._culprits and self._is_culprit(pending):
             raise DeadlyRequestError(_KNOWN)
         self._enqueue(pending)
@@ -208,7 +206,7 @@ class Batcher:
                 yield pending
 
     def _expire(self, pending: Pending) -> None:
-        self._finish(pending, TimedOutError(f"Not answered within {pending.timeout_s:g} s"))
+        self._finish(pending, TimedOutError(f"Not answered within {pending.timing.timeout_s:g} s"))
 
     def _lane(self) -> Lane | None:
         """Return the worker that has least to do, or None if all have enough."""
@@ -273,8 +271,7 @@ class Batcher:
         self._vigil.end()
         self._is_quick = run_s < self.batching.awake_s
         for pending in batch:
-            if pending.timing is not None:
-                pending.timing.note_answered(answered, run_s)
+            pending.timing.note_answered(answered, run_s)
         lane.flying.remove(batch)
         if isinstance(reply, UnavailableError):
             self._retry(batch, was_running=batch is lane.running_at_death)

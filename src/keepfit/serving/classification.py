@@ -11,6 +11,7 @@ from keepfit.dtypes import STRING, Array, dtype_name
 from keepfit.errors import InvalidRequestError
 from keepfit.serving.examples import INPUTS, find_signature, run, show
 from keepfit.serving.servable import Contents, Servable
+from keepfit.serving.timing import Timing
 from keepfit.signatures import ENUM_NAMES, Signature, describe
 
 METHOD = "tensorflow/serving/classify"
@@ -35,7 +36,7 @@ class Classification:
 
 
 async def classify(
-    servable: Servable, signature_name: str, examples: Array, timeout_s: float, *, check_method: bool
+    servable: Servable, signature_name: str, examples: Array, timing: Timing, *, check_method: bool
 ) -> Classification:
     """Classify serialized tf.Examples; raises any ServingError.
 
@@ -43,7 +44,7 @@ async def classify(
     """
     signature = find_signature(servable.contents, signature_name)
     outputs = outputs_of(servable.contents, signature, check_method=check_method)
-    return from_outputs(await run(servable, signature, examples, outputs, timeout_s), len(examples))
+    return from_outputs(await run(servable, signature, examples, outputs, timing), len(examples))
 
 
 def outputs_of(contents: Contents, signature: Signature, *, check_method: bool) -> list[str]:

@@ -12,6 +12,7 @@ from keepfit.dtypes import Array
 from keepfit.errors import InvalidRequestError
 from keepfit.serving.inference import DEFAULT_SIGNATURE, predict
 from keepfit.serving.servable import Contents, Servable
+from keepfit.serving.timing import Timing
 from keepfit.signatures import Signature
 
 INPUTS = "inputs"
@@ -27,12 +28,12 @@ def find_signature(contents: Contents, name: str) -> Signature:
 
 
 async def run(
-    servable: Servable, signature: Signature, examples: Array, outputs: Sequence[str], timeout_s: float
+    servable: Servable, signature: Signature, examples: Array, outputs: Sequence[str], timing: Timing
 ) -> Mapping[str, Array]:
     """Return the outputs for serialized tf.Examples; raises any ServingError."""
     if not len(examples):
         raise InvalidRequestError("Input is empty.")
-    return await predict(servable, signature, {INPUTS: examples}, timeout_s, outputs)
+    return await predict(servable, signature, {INPUTS: examples}, timing, outputs)
 
 
 def show(contents: Contents, signature: Signature) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from keepfit import protos
 from keepfit.errors import InvalidRequestError, ServingError, UnimplementedError
-from keepfit.serving import grpc_wire, predict_response, timing
+from keepfit.serving import grpc_wire, predict_response
 from keepfit.serving.classification import Classification, classify
 from keepfit.serving.examples import from_input
 from keepfit.serving.grpc_wire import Message, Reply
@@ -17,6 +17,7 @@ from keepfit.serving.predict_request import PredictRequest
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
 from keepfit.serving.status import NUMBERS, status_name
+from keepfit.serving.timing import Timing
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
@@ -47,7 +48,7 @@ class GrpcApi:
         self._max_message_bytes = max_message_bytes
         self._check_method = check_method
         self._pack_tensors = pack_tensors
-        self._calls: dict[str, tuple[Message, Callable[[Message, float], Awaitable[Message | bytes]]]] = {
+        self._calls: dict[str, tuple[Message, Callable[[Message, Timing], Awaitable[Message | bytes]]]] = {
             _PREDICTION + "Predict": (PredictRequest, self._predict),
             _PREDICTION + "Classify": (protos.ClassificationRequest, self._classify),
             _PREDICTION + "Regress": (protos.RegressionRequest, self._regress),
@@ -59,7 +60,7 @@ class GrpcApi:
 
     async def handle(self, path: str, headers: Mapping[bytes, bytes], body: bytes | bytearray) -> Reply:
         """Return the answer to a call; it never raises."""
-        times = timing.begin()
+        timing = Timing()
         request: Message = None
         status = "OK"
         try:
@@ -68,7 +69,8 @@ class GrpcApi:
             message_class, call = self._calls[path]
             request = await grpc_wire.decode(message_class, headers, body, self._max_message_bytes)
             del body
-            response = await call(request, grpc_wire.timeout_s(headers))
+            timing.timeout_s = grpc_wire.timeout_s(headers)
+            response = await call(request, timing)
             return grpc_wire.reply(response)
         except ServingError as error:
             status = status_name(error)
@@ -80,42 +82,42 @@ class GrpcApi:
             if path in _OBSERVED:
                 model = "" if request is None else _specification(request).name
                 known = model if model in self._models else ""
-                self._metrics.observe_request(known, "GRPC", _OBSERVED[path], status, times)
+                self._metrics.observe_request(known, "GRPC", _OBSERVED[path], status, timing)
 
-    async def _predict(self, request: PredictRequest, timeout_s: float) -> bytes:
-        servable = self._find(request.message)
+    async def _predict(self, request: PredictRequest, timing: Timing) -> bytes:
+        servable = self._find(request.message, timing)
         name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         signature = signature_of(servable, name)
         if self._check_method:
             check_method(signature)
         output_filter = request.message.output_filter
-        outputs = await predict(servable, signature, request.inputs(), timeout_s, output_filter)
+        outputs = await predict(servable, signature, request.inputs(), timing, output_filter)
         return predict_response.write(servable.model, servable.version, name, outputs, as_content=self._pack_tensors)
 
-    async def _classify(self, request: Message, timeout_s: float) -> Message:
-        servable = self._find(request)
+    async def _classify(self, request: Message, timing: Timing) -> Message:
+        servable = self._find(request, timing)
         name = request.model_spec.signature_name
-        result = await classify(servable, name, from_input(request.input), timeout_s, check_method=self._check_method)
+        result = await classify(servable, name, from_input(request.input), timing, check_method=self._check_method)
         response = protos.ClassificationResponse()
         _specify(response.model_spec, request.model_spec, servable)
         _add_classification(response.result, result)
         return response
 
-    async def _regress(self, request: Message, timeout_s: float) -> Message:
-        servable = self._find(request)
+    async def _regress(self, request: Message, timing: Timing) -> Message:
+        servable = self._find(request, timing)
         name = request.model_spec.signature_name
-        values = await regress(servable, name, from_input(request.input), timeout_s, check_method=self._check_method)
+        values = await regress(servable, name, from_input(request.input), timing, check_method=self._check_method)
         response = protos.RegressionResponse()
         _specify(response.model_spec, request.model_spec, servable)
         for value in values.tolist():
             response.result.regressions.add(value=value)
         return response
 
-    async def _multi_inference(self, request: Message, timeout_s: float) -> Message:
+    async def _multi_inference(self, request: Message, timing: Timing) -> Message:
         servable = self._models.find(*_model_of(_specification(request)))
-        timing.note_version(servable.version)
+        timing.version = str(servable.version)
         tasks = [Task(task.model_spec.name, task.model_spec.signature_name, task.method_name) for task in request.tasks]
-        results = await infer(servable, tasks, from_input(request.input), timeout_s, check_method=self._check_method)
+        results = await infer(servable, tasks, from_input(request.input), timing, check_method=self._check_method)
         response = protos.MultiInferenceResponse()
         for task, result in zip(request.tasks, results, strict=True):
             entry = response.results.add()
@@ -127,8 +129,7 @@ class GrpcApi:
                     entry.regression_result.regressions.add(value=value)
         return response
 
-    async def _get_model_metadata(self, request: Message, timeout_s: float) -> Message:
-        del timeout_s
+    async def _get_model_metadata(self, request: Message, timing: Timing) -> Message:
         if not request.HasField("model_spec"):
             raise InvalidRequestError("Missing ModelSpec")
         if not request.metadata_field:
@@ -136,15 +137,15 @@ class GrpcApi:
         for field in request.metadata_field:
             if field != _METADATA_FIELD:
                 raise InvalidRequestError(f"Metadata field {field} is not supported")
-        servable = self._find(request)
+        servable = self._find(request, timing)
         response = protos.GetModelMetadataResponse()
         response.model_spec.name = request.model_spec.name
         response.model_spec.version.value = servable.version
         response.metadata[_METADATA_FIELD].Pack(servable.contents.signature_map)
         return response
 
-    async def _get_model_status(self, request: Message, timeout_s: float) -> Message:
-        del timeout_s
+    async def _get_model_status(self, request: Message, timing: Timing) -> Message:
+        del timing
         if not request.HasField("model_spec"):
             raise InvalidRequestError("Missing ModelSpec")
         response = protos.GetModelStatusResponse()
@@ -156,16 +157,16 @@ class GrpcApi:
                 entry.status.error_message = str(status.error)
         return response
 
-    async def _reload_config(self, request: Message, timeout_s: float) -> Message:
-        del timeout_s
+    async def _reload_config(self, request: Message, timing: Timing) -> Message:
+        del timing
         await self._models.reload(request.config)
         return protos.ReloadConfigResponse(status={})
 
-    def _find(self, request: Message) -> Servable:
+    def _find(self, request: Message, timing: Timing) -> Servable:
         if not request.HasField("model_spec"):
             raise InvalidRequestError("Missing ModelSpec")
         servable = self._models.find(*_model_of(request.model_spec))
-        timing.note_version(servable.version)
+        timing.version = str(servable.version)
         return servable
 
 

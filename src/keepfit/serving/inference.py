@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from keepfit.dtypes import MESSAGE_NAMES, NUMPY_DTYPES, Array, dtype_name
 from keepfit.errors import FailedPreconditionError, InferenceError, InvalidRequestError
 from keepfit.serving.servable import Servable
+from keepfit.serving.timing import Timing
 from keepfit.signatures import Signature
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -37,7 +38,7 @@ def predict(
     servable: Servable,
     signature: Signature,
     inputs: Mapping[str, Array],
-    timeout_s: float,
+    timing: Timing,
     output_filter: Sequence[str] = (),
 ) -> Awaitable[dict[str, Array]]:
     """Begin to run a signature on one request's inputs; it and what it returns raise any ServingError."""
@@ -49,7 +50,7 @@ def predict(
     if len(inputs) > 1:  # in one order always, as the names of the outputs are: each other one is optimised anew
         inputs = {name: inputs[name] for name in signature.inputs if name in inputs}
     outputs = _outputs(signature, output_filter)
-    return servable.batcher.run(signature, inputs, outputs, timeout_s)
+    return servable.batcher.run(signature, inputs, outputs, timing)
 
 
 def _check_names(signature: Signature, inputs: Mapping[str, Array]) -> None:

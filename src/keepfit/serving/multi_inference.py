@@ -14,6 +14,7 @@ from keepfit.serving.classification import Classification
 from keepfit.serving.examples import INPUTS, run
 from keepfit.serving.inference import DEFAULT_SIGNATURE
 from keepfit.serving.servable import Contents, Servable
+from keepfit.serving.timing import Timing
 from keepfit.signatures import Signature, unite, united_output
 
 Result: TypeAlias = Classification | Array
@@ -39,13 +40,13 @@ class _Call:
 
 
 async def infer(
-    servable: Servable, tasks: Sequence[Task], examples: Array, timeout_s: float, *, check_method: bool
+    servable: Servable, tasks: Sequence[Task], examples: Array, timing: Timing, *, check_method: bool
 ) -> list[Result]:
     """Return the result of each task, from one run of the model; raises any ServingError."""
     calls = _check(servable.contents, tasks, check_method=check_method)
     united = unite([call.signature for call in calls])
     wanted = [united_output(call.signature, name) for call in calls for name in call.outputs]
-    outputs = await run(servable, united, examples, wanted, timeout_s)
+    outputs = await run(servable, united, examples, wanted, timing)
     results: list[Result] = []
     for call in calls:
         its_own = {name: outputs[united_output(call.signature, name)] for name in call.outputs}

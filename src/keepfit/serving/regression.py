@@ -9,6 +9,7 @@ from keepfit.dtypes import Array, dtype_name
 from keepfit.errors import InvalidRequestError
 from keepfit.serving.examples import INPUTS, find_signature, run, show
 from keepfit.serving.servable import Contents, Servable
+from keepfit.serving.timing import Timing
 from keepfit.signatures import ENUM_NAMES, Signature, describe
 
 METHOD = "tensorflow/serving/regress"
@@ -16,7 +17,7 @@ OUTPUTS = "outputs"
 
 
 async def regress(
-    servable: Servable, signature_name: str, examples: Array, timeout_s: float, *, check_method: bool
+    servable: Servable, signature_name: str, examples: Array, timing: Timing, *, check_method: bool
 ) -> Array:
     """Return one float32 for each serialized tf.Example; raises any ServingError.
 
@@ -24,7 +25,7 @@ async def regress(
     """
     signature = find_signature(servable.contents, signature_name)
     outputs = outputs_of(servable.contents, signature, check_method=check_method)
-    return from_outputs(await run(servable, signature, examples, outputs, timeout_s), len(examples))
+    return from_outputs(await run(servable, signature, examples, outputs, timing), len(examples))
 
 
 def outputs_of(contents: Contents, signature: Signature, *, check_method: bool) -> list[str]:

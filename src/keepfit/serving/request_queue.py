@@ -28,15 +28,14 @@ class Pending:
     kind: Kind | None
     """What it may be joined with; None if it must run alone. Changed only while it is not in the queue."""
     since_s: float
-    timeout_s: float
     answer: asyncio.Future[dict[str, Array]]
-    timing: Timing | None = None
+    timing: Timing
     attempts: int = 0
 
     @property
     def deadline_s(self) -> float:
         """When it is given up."""
-        return self.since_s + self.timeout_s
+        return self.since_s + self.timing.timeout_s
 
 
 class RequestQueue:

@@ -24,7 +24,7 @@ from keepfit.errors import (
     TooLargeError,
     UnavailableError,
 )
-from keepfit.serving import json_document, json_examples, json_predict, timing
+from keepfit.serving import json_document, json_examples, json_predict
 from keepfit.serving.classification import classify
 from keepfit.serving.inference import DEFAULT_SIGNATURE, check_method, predict
 from keepfit.serving.manager import VersionStatus
@@ -34,6 +34,7 @@ from keepfit.serving.monitoring import DEFAULT_PATH
 from keepfit.serving.regression import regress
 from keepfit.serving.servable import Servable
 from keepfit.serving.status import status_name
+from keepfit.serving.timing import Timing
 
 STATUS_CODES: Mapping[str, int] = {
     "CANCELLED": 499,
@@ -107,7 +108,7 @@ class RestApi:
             return error_response(error)
 
     async def _call(self, target: "_Target", body: bytes | bytearray) -> Response:
-        times = timing.begin()
+        timing = Timing(self._timeout_s)
         call, status = target.call, "OK"
         try:
             version = _number(target.version)
@@ -115,11 +116,11 @@ class RestApi:
             signature_name = json_document.signature_name(document)
             examples = None if call == "predict" else json_examples.read(document)
             servable = self._models.find(target.model, version, target.label)
-            times.version = str(servable.version)
+            timing.version = str(servable.version)
             if examples is None:
-                return Response(200, await self._predict(servable, signature_name, document, body))
+                return Response(200, await self._predict(servable, signature_name, document, body, timing))
             run = self._classify if call == "classify" else self._regress
-            return Response(200, await run(servable, signature_name, examples))
+            return Response(200, await run(servable, signature_name, examples, timing))
         except ServingError as error:
             status = status_name(error)
             return error_response(error)
@@ -128,10 +129,15 @@ class RestApi:
             raise
         finally:
             model = target.model
-            self._metrics.observe_request(model if model in self._models else "", "REST", call, status, times)
+            self._metrics.observe_request(model if model in self._models else "", "REST", call, status, timing)
 
     async def _predict(
-        self, servable: Servable, signature_name: str, document: Mapping[str, Any], body: bytes | bytearray
+        self,
+        servable: Servable,
+        signature_name: str,
+        document: Mapping[str, Any],
+        body: bytes | bytearray,
+        timing: Timing,
     ) -> bytes:
         name = signature_name or DEFAULT_SIGNATURE
         signature = servable.contents.signatures.get(name)
@@ -140,15 +146,15 @@ class RestApi:
         if self._check_method:
             check_method(signature)
         inputs, layout = json_predict.read(document, signature, body)
-        outputs = await predict(servable, signature, inputs, self._timeout_s)
+        outputs = await predict(servable, signature, inputs, timing)
         return json_predict.write(outputs, layout)
 
-    async def _classify(self, servable: Servable, name: str, examples: Array) -> bytes:
-        result = await classify(servable, name, examples, self._timeout_s, check_method=self._check_method)
+    async def _classify(self, servable: Servable, name: str, examples: Array, timing: Timing) -> bytes:
+        result = await classify(servable, name, examples, timing, check_method=self._check_method)
         return json_examples.write_classification(result)
 
-    async def _regress(self, servable: Servable, name: str, examples: Array) -> bytes:
-        values = await regress(servable, name, examples, self._timeout_s, check_method=self._check_method)
+    async def _regress(self, servable: Servable, name: str, examples: Array, timing: Timing) -> bytes:
+        values = await regress(servable, name, examples, timing, check_method=self._check_method)
         return json_examples.write_regression(values)
 
     def _resource(self, method: str, path: str) -> Response:

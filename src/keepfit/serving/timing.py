@@ -1,11 +1,9 @@
 """Where the time of a request goes: parsing, waiting, running, serialising. Knows no metrics and no clock but one.
 
-Whoever answers a request begins a timing, and the batcher, which runs the model, tells it the rest: the functions in
-between need not hand it on.
+Whoever answers a request begins its timing, which goes with it to the batcher, which runs the model and tells the rest.
 """
 
 import time
-from contextvars import ContextVar
 
 now = time.perf_counter
 
@@ -13,10 +11,12 @@ now = time.perf_counter
 class Timing:
     """The moments of one request, in seconds of one clock."""
 
-    __slots__ = ("answered", "queued", "rows", "run_s", "signature", "started", "version")
+    __slots__ = ("answered", "queued", "rows", "run_s", "signature", "started", "timeout_s", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float = 0.0) -> None:
         self.started = now()
+        self.timeout_s = timeout_s
+        """How long it may wait and run, from when it is ready to."""
         self.queued = 0.0
         """When it was ready to run, and 0 if it never was."""
         self.answered = 0.0
@@ -38,21 +38,3 @@ class Timing:
         """Note that outputs have come, and how long the model ran for them."""
         self.answered = moment
         self.run_s += run_s
-
-
-_current: ContextVar[Timing | None] = ContextVar("timing", default=None)
-current = _current.get
-
-
-def note_version(version: int) -> None:
-    """Note which version the request of this task is for."""
-    timing = _current.get()
-    if timing is not None:
-        timing.version = str(version)
-
-
-def begin() -> Timing:
-    """Begin the timing of the request that this task answers."""
-    timing = Timing()
-    _current.set(timing)
-    return timing

@@ -12,6 +12,7 @@ from keepfit.errors import InferenceError, InvalidRequestError, ServingError, Un
 from keepfit.serving import compression, grpc_wire, health, rest
 from keepfit.serving.access_log import AccessLog
 from keepfit.serving.admission import Admission
+from keepfit.serving.errand import Errand
 from keepfit.serving.exchange import GRPC, Body, Channel, Fields, Head
 from keepfit.serving.grpc_api import GrpcApi
 from keepfit.serving.grpc_wire import Reply
@@ -49,6 +50,7 @@ class RequestVisit:
     __slots__ = (
         "_body",
         "_channel",
+        "_errand",
         "_has_left",
         "_head",
         "_held",
@@ -58,7 +60,6 @@ class RequestVisit:
         "_services",
         "_size",
         "_started",
-        "_task",
     )
 
     def __init__(self, services: Services, head: Head, channel: Channel) -> None:
@@ -71,7 +72,7 @@ class RequestVisit:
         self._held = 0
         self._owner = ""
         self._started = 0.0 if services.access_log is None else time.perf_counter()
-        self._task: asyncio.Task[None] | None = None
+        self._errand: Errand | None = None
         self._is_over = False
         self._has_left = False
         services.admission.requests += 1
@@ -102,14 +103,14 @@ class RequestVisit:
     def finish(self) -> None:
         """Answer, now that the body is whole."""
         if not self._is_over:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._errand = Errand(self._run())
 
     def leave(self) -> None:
         """Give up: nobody hears the answer, and what has not begun to run is not run."""
         self._has_left = True
         self._end()
-        if self._task is not None:
-            self._task.cancel()
+        if self._errand is not None:
+            self._errand.cancel()
 
     def _admit(self) -> None:
         head = self._head

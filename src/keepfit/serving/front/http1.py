@@ -197,8 +197,11 @@ class Http1(asyncio.Protocol):
             length=length,
         )
         self._latest = (head, exchange)
-        exchange.visit = self._connections.host.visit(head, exchange)
-        if waits and not exchange.is_done and exchange is self._exchanges[0]:
+        visit = self._connections.host.visit(head, exchange)
+        if exchange.is_done:
+            return
+        exchange.visit = visit
+        if waits and exchange is self._exchanges[0]:
             self._transport.write(_CONTINUE)
 
     def on_body(self, part: bytes) -> None:
@@ -207,7 +210,7 @@ class Http1(asyncio.Protocol):
         if exchange is None:
             return
         exchange.left -= len(part)
-        if not exchange.is_done and exchange.visit is not None:
+        if exchange.visit is not None:
             exchange.visit.feed(part)
 
     def on_message_complete(self) -> None:
@@ -277,11 +280,13 @@ class Http1(asyncio.Protocol):
         exchange.is_whole = True
         self._exchanges.append(exchange)
         self._deadline = math.inf
-        visit = exchange.visit = self._connections.host.visit(known.head, exchange)
-        if not exchange.is_done and known.size > len(known.content):
-            visit.feed(data[len(known.content) :])
+        visit = self._connections.host.visit(known.head, exchange)
         if not exchange.is_done:
-            visit.finish()
+            exchange.visit = visit
+            if known.size > len(known.content):
+                visit.feed(data[len(known.content) :])
+            if not exchange.is_done:
+                visit.finish()
         if len(self._exchanges) >= MAX_PIPELINED:
             self._pause()
 

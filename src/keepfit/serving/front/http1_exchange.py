@@ -55,6 +55,7 @@ class Exchange:
         self.output: list[bytes] = []
         """Of the answer, what has not been written."""
         self.visit: Visit | None = None
+        """Until the answer is whole: what refers to each other is not freed when it is done with."""
 
     def respond(self, status: int, fields: Fields, body: bytes, trailers: Fields = ()) -> None:
         """Send a whole answer."""
@@ -69,6 +70,7 @@ class Exchange:
         else:
             self.output += (head, body)
         self.is_done = True
+        self.visit = None
         self._connection.flush()
 
     def start(self, status: int, fields: Fields) -> None:
@@ -86,6 +88,7 @@ class Exchange:
         """End it."""
         del trailers
         self.is_done = True
+        self.visit = None
         self._connection.flush()
 
     def _end_of_head(self) -> bytes:

@@ -139,6 +139,7 @@ class Http2(asyncio.Protocol):
 
     def finished(self, stream: Stream) -> None:
         """Forget a stream whose answer is written."""
+        stream.visit = None
         if self._streams.pop(stream.number, None) is not None and not self._streams:
             self._note_idle()
             if self._is_ending:
@@ -266,7 +267,9 @@ class Http2(asyncio.Protocol):
         if block.is_too_large:
             stream.respond(431, (), b"")
             return
-        stream.visit = self._connections.host.visit(block.head, stream)
+        visit = self._connections.host.visit(block.head, stream)
+        if number in self._streams:
+            stream.visit = visit
         if flags & frames.END_STREAM:
             self._finish_request(stream)
 
@@ -274,7 +277,7 @@ class Http2(asyncio.Protocol):
         if stream.left:
             raise StreamFailedError(stream.number, frames.PROTOCOL_ERROR)
         stream.is_whole = True
-        if stream.visit is not None and stream.number in self._streams:
+        if stream.visit is not None:
             stream.visit.finish()
 
     def _take_window_update(self, flags: int, number: int, payload: memoryview) -> None:

@@ -30,6 +30,8 @@ DRAIN_S: Final = 5.0
 _FLUSH_S = 1.0
 """How long clients may take to read their last answers."""
 _SOCKET_MODE = 0o660
+_NEW_OBJECTS = 20_000
+"""So many more are looked through for garbage: more than the requests in flight have, which leave none."""
 _BACKLOG = 1024
 
 
@@ -72,6 +74,7 @@ async def _serve(
         secret.start()
     gc.collect()
     gc.freeze()  # what is there now stays, and need not be looked through again
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     await stop.wait()
     application.drain()
     await _until(lambda: not application.in_flight, DRAIN_S)

@@ -59,6 +59,7 @@ class Stream:
         self.is_whole = False
         """Whether the request is."""
         self.visit: Visit | None = None
+        """Until the answer is written: what refers to each other is not freed when it is done with."""
         self._parts: list[memoryview] = []
         """What waits to be sent."""
         self._trailers: Fields = ()
