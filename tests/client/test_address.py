@@ -19,6 +19,7 @@ from keepfit.errors import ConfigError
         ("grpcs://models:1", Address("grpcs", "models", 1), "grpcs://models:1"),
         ("unix:/run/keepfit.sock", Address("unix", "", 0, "/run/keepfit.sock"), "unix:/run/keepfit.sock"),
         ("unix:///run/keepfit.sock", Address("unix", "", 0, "/run/keepfit.sock"), "unix:/run/keepfit.sock"),
+        ("unixs:/run/keepfit.sock", Address("unixs", "", 0, "/run/keepfit.sock"), "unixs:/run/keepfit.sock"),
         ("unix:here.sock", Address("unix", "", 0, "here.sock"), "unix:here.sock"),
     ],
 )
@@ -32,7 +33,18 @@ def test_address_is_read(text, address, printed):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ftp://models:1", "http://", "grpc://models/path", "models:port", "http://u:p@models", "http://a?b", "[::1"],
+    [
+        "",
+        "unix:",
+        "unixs:",
+        "ftp://models:1",
+        "http://",
+        "grpc://models/path",
+        "models:port",
+        "http://u:p@models",
+        "http://a?b",
+        "[::1",
+    ],
 )
 def test_wrong_address_is_named_with_what_is_expected(text):
     with pytest.raises(ConfigError, match="expected host:8501"):

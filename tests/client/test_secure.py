@@ -1,6 +1,7 @@
 """TLS with client certificates, and keys, before the real server: over both transports, sync and async."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,7 @@ def encrypted(serve, prepared, authority, tls, tmp_path_factory):
         folder / "models",
         f"--ssl_config_file={authority.ssl_config()}",
         "--rest_api_ssl",
+        f"--grpc_socket_path={folder / 'socket'}",
         f"--api_keys_file={folder / 'keys'}",
         wait=False,
     )
@@ -61,6 +63,23 @@ def test_certificate_and_key_let_in(kind, encrypted, tls):
         assert client.predict([[1, 2]]).array.tolist() == [[6.0]]
         large = client.predict(np.ones((100_000, 2), np.float32))
         assert large.array.shape == (100_000, 1)
+
+
+def test_unix_socket_is_encrypted_as_well(encrypted, tls):
+    server, key = encrypted
+    for kind in KINDS[2:]:
+        with kind.connect(f"unixs:{server.models.parent / 'socket'}", tls=tls, api_key=key, timeout_s=60) as client:
+            assert client.predict([[1, 2]]).array.tolist() == [[6.0]]
+
+
+def test_certificate_must_bear_the_name_that_is_expected(kind, encrypted, tls):
+    server, key = encrypted
+    where = address(kind, server).replace("localhost", "127.0.0.1")
+    with kind.connect(where, tls=replace(tls, server_name="localhost"), api_key=key, timeout_s=60) as client:
+        assert client.predict([[1, 2]]).array.tolist() == [[6.0]]
+    stranger = kind.connect(where, tls=replace(tls, server_name="elsewhere.example"), api_key=key, retry=SOON)
+    with stranger as client, pytest.raises(UnreachableError, match=r"(?is)secure.*(certificate|hostname)"):
+        client.predict([[1, 2]])
 
 
 @pytest.mark.parametrize("key", [None, "tester.wrong"])

@@ -6,11 +6,14 @@ from urllib.parse import urlsplit
 
 from keepfit.errors import ConfigError
 
-Scheme = Literal["http", "https", "grpc", "grpcs", "unix"]
+Scheme = Literal["http", "https", "grpc", "grpcs", "unix", "unixs"]
 
 _DEFAULT_PORTS: dict[str, int] = {"http": 80, "https": 443, "grpc": 8500, "grpcs": 8500}
 _REST_PORT = 8501
-_EXPECTED = "expected host:8501, http://, https://, grpc:// or grpcs:// with host and port, or unix:/path of a socket"
+_EXPECTED = (
+    "expected host:8501, http://, https://, grpc:// or grpcs:// with host and port, "
+    "unix:/path of a socket, or unixs:/path of one with TLS"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,12 @@ class Address:
     @property
     def is_secure(self) -> bool:
         """Whether the connection is encrypted."""
-        return self.scheme in ("https", "grpcs")
+        return self.scheme in ("https", "grpcs", "unixs")
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether it is a Unix socket, which has no host."""
+        return self.scheme in ("unix", "unixs")
 
     @property
     def authority(self) -> str:
@@ -39,16 +47,19 @@ class Address:
         return f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        if self.scheme == "unix":
-            return f"unix:{self.path}"
+        if self.is_socket:
+            return f"{self.scheme}:{self.path}"
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def parse(text: str) -> Address:
     """Return an address; without a scheme it is REST, on port 8501 unless it says another. Raises ConfigError."""
-    if text.startswith("unix:"):
-        path = text.removeprefix("unix:")
-        return Address("unix", "", 0, f"/{path.lstrip('/')}" if path.startswith("//") else path)
+    kind, _, path = text.partition(":")
+    match kind:
+        case "unix" | "unixs" if path:
+            return Address(kind, "", 0, f"/{path.lstrip('/')}" if path.startswith("//") else path)
+        case "unix" | "unixs":
+            raise ConfigError(f"The address {text!r} names no socket: {_EXPECTED}")
     scheme, separator, _ = text.partition("://")
     try:
         parts = urlsplit(text if separator else f"http://{text}")

@@ -16,7 +16,7 @@ from keepfit.errors import ConfigError, TooLargeError
 _PUSHBACK = "grpc-retry-pushback-ms"
 # gRPC's library reports what happened on this side with the same codes as a server does; only the words differ.
 _NOT_GRPC = "failed parsing http/2"
-_DISTRUST = "handshake failed"
+_DISTRUST = ("handshake failed", "verification check failed")
 _LOST: Mapping[str, Again] = {
     "failed to connect": "unsent",
     "resolution failed": "unsent",
@@ -41,10 +41,10 @@ class GrpcExchange:
         self._server = server
         self._limit = options.max_answer_bytes
         self._compression = options.compression
-        self.target = str(address) if address.scheme == "unix" else f"dns:///{address.authority}"
+        self.target = f"unix:{address.path}" if address.is_socket else f"dns:///{address.authority}"
         self.metadata = tuple(options.headers.items())
         self.credentials = _credentials(options.tls) if address.is_secure else None
-        self.channel_options = [
+        self.channel_options: list[tuple[str, int | str]] = [
             ("grpc.max_send_message_length", -1),
             ("grpc.max_receive_message_length", min(options.max_answer_bytes, 2**31 - 1)),
             # a proxy for the internet must not stand between a program and its model server
@@ -55,6 +55,9 @@ class GrpcExchange:
             ("grpc.min_reconnect_backoff_ms", 5000),
             ("grpc.use_local_subchannel_pool", 1),
         ]
+        server_name = options.tls.server_name or ("localhost" if address.is_socket else "")
+        if address.is_secure and server_name:
+            self.channel_options.append(("grpc.ssl_target_name_override", server_name))
 
     def compression(self, request: Request) -> grpc.Compression | None:
         """Return how a request is to be compressed."""
@@ -76,7 +79,7 @@ class GrpcExchange:
         match code:
             case "UNAVAILABLE" if _NOT_GRPC in words:
                 return Failed(self._server.garbage("gRPC"))
-            case "UNAVAILABLE" if _DISTRUST in words:
+            case "UNAVAILABLE" if any(text in words for text in _DISTRUST):
                 return Failed(self._server.insecure(details))
             case "UNAVAILABLE":
                 lost = next((again for text, again in _LOST.items() if text in words), None)

@@ -29,6 +29,7 @@ class HttpExchange:
         self.server = server
         self.limit = options.max_answer_bytes
         self._compression = options.compression
+        self._server_name = options.tls.server_name
         self._scheme, self._host, self._port = address.scheme.encode(), address.host.encode(), address.port
         given = {
             "host": address.authority,
@@ -43,7 +44,9 @@ class HttpExchange:
     def request(self, request: Request, deadline: Any) -> httpcore.Request:
         """Return the request; `deadline` is given to the network as its time limits."""
         url = httpcore.URL(scheme=self._scheme, host=self._host, port=self._port, target=request.path.encode())
-        extensions = {"timeout": {"connect": deadline, "read": deadline, "write": deadline}}
+        extensions: dict[str, Any] = {"timeout": {"connect": deadline, "read": deadline, "write": deadline}}
+        if self._server_name:
+            extensions["sni_hostname"] = self._server_name
         if request.body is None:
             return httpcore.Request(b"GET", url, headers=self._headers, extensions=extensions)
         body, headers = request.body, list(self._json_headers)

@@ -24,12 +24,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Encryption for https:// and grpcs://: whom to trust, and the client's own certificate for mutual TLS."""
+    """Encryption for https://, grpcs:// and unixs:: whom to trust, and the client's own certificate for mutual TLS."""
 
     ca_file: str | Path | None = None
     """Certificates (PEM) that are trusted in place of the system's."""
     certificate_file: str | Path | None = None
     key_file: str | Path | None = None
+    server_name: str | None = None
+    """Whose certificate the server must show, if not the address's host; on a Unix socket it is localhost."""
 
 
 @dataclass(frozen=True, slots=True)

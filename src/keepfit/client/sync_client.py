@@ -39,7 +39,7 @@ class Transport(Protocol):
 class Client:
     """Speaks to one model of one server, Keepfit's or TensorFlow Serving itself. Threads may share it.
 
-    `address` is host:8501 or http(s)://… for REST, grpc(s)://host:8500 or unix:/path for gRPC. Every call takes
+    `address` is host:8501 or http(s)://… for REST, grpc(s)://host:8500 or unix(s):/path for gRPC. Every call takes
     `timeout_s`, the time for its whole answer, retries included; without it the client's own counts. Calls raise what
     keepfit.errors has below ServingError, and UnreachableError; a wrong address or file is a ConfigError.
     """
