@@ -73,17 +73,23 @@ def test_every_anchor_is_a_heading(page: Path) -> None:
 
 def test_the_readme_names_every_module_and_every_named_path_exists() -> None:
     [tree] = re.findall(r"```\n(train_tf\.py.*?)```", README, re.DOTALL)
-    inside = False
-    named: set[str] = set()
+    folders = [ROOT]
+    """The one that each depth of indentation is in."""
+    named: dict[Path, set[str]] = {}
     for line in tree.splitlines():
-        inside = line.startswith("  ") if line != "src/keepfit/" else False
+        depth = (len(line) - len(line.lstrip())) // 2
         names = re.split(r"\s{2,}", line.strip())[0].split()
         for name in names:
-            path = ROOT / "src" / "keepfit" / name if inside else ROOT / name
-            assert path.exists(), name
-            named |= {name.rstrip("/")} if inside else set()
-    modules = {path.name for path in (ROOT / "src" / "keepfit").iterdir() if not path.name.startswith("_")}
-    assert modules - {"py.typed"} == named
+            assert (folders[depth] / name).exists(), name
+            named.setdefault(folders[depth], set()).add(name.rstrip("/"))
+        folders[depth + 1 :] = [folders[depth] / names[-1]]
+    package = ROOT / "src" / "keepfit"
+    assert named[package] == {path.name for path in _sources(package)} - {"py.typed"}
+    assert named[package / "serving"] == {path.name for path in _sources(package / "serving") if path.is_dir()}
+
+
+def _sources(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.startswith("_")]
 
 
 def test_no_registry_host_and_no_lock_file_address() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from keepfit.errors import StorageError, VersionNotFoundError
-from keepfit.serving.source import versions_in
+from keepfit.serving.models.source import versions_in
 from keepfit.versions import Versions
 
 

@@ -294,7 +294,7 @@ def api_key(
     file: Annotated[Path | None, typer.Option(help="Append the key's hash here; default: print the line.")] = None,
 ) -> None:
     """Make a key for the model server's --api_keys_file; the key itself is shown once and stored nowhere."""
-    from keepfit.serving import keys
+    from keepfit.serving.requests import keys
 
     made = keys.new(name)
     typer.echo(made.key)

@@ -8,7 +8,7 @@ import pytest
 
 from keepfit.client import Retry, Tls
 from keepfit.errors import UnauthenticatedError, UnreachableError
-from keepfit.serving import keys
+from keepfit.serving.requests import keys
 
 from ..serving.certificates import Authority  # noqa: TID252 - tests are no installed package
 from ..serving.conftest import wait_for  # noqa: TID252 - tests are no installed package

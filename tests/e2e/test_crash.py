@@ -26,7 +26,7 @@ POLL_S = 0.0005
 WATCH_S = 0.002
 
 # Imports once what takes seconds, and forks a process that retrains for each line that it reads; sound, as in
-# serving/zygote.py, for no import starts a thread. Writes the process's number, and how it ended.
+# serving/workers/zygote.py, for no import starts a thread. Writes the process's number, and how it ended.
 FORKS = """
 import os, sys
 import keepfit.pipeline.candidate

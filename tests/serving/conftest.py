@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from keepfit.serving import keys
+from keepfit.serving.requests import keys
 
 MODELS_PROGRAM = '''
 import sys

@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from keepfit.serving.access_log import AccessLog
+from keepfit.serving.requests.access_log import AccessLog
 
 from .conftest import wait_for
 

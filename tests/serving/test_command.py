@@ -12,8 +12,8 @@ import pytest
 
 from keepfit.errors import ConfigError
 from keepfit.serving import command
-from keepfit.serving.flags import BY_NAME, FLAGS
-from keepfit.serving.options import Options
+from keepfit.serving.settings.flags import BY_NAME, FLAGS
+from keepfit.serving.settings.options import Options
 
 
 def test_flags_are_taken_in_both_forms(tmp_path):

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from keepfit.errors import InvalidRequestError, TooLargeError
-from keepfit.serving import compression
+from keepfit.serving.requests import compression
 
 ROWS = [[float(row), 0.5] for row in range(2000)]
 BODY = json.dumps({"instances": ROWS}).encode()

@@ -8,8 +8,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from keepfit.errors import ConfigError
-from keepfit.serving import monitoring
-from keepfit.serving.options import Options
+from keepfit.serving.settings import monitoring
+from keepfit.serving.settings.options import Options
 
 from .conftest import wait_for
 

@@ -6,7 +6,7 @@ import pytest
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
 from keepfit.errors import ConfigError, UnauthenticatedError
-from keepfit.serving import keys
+from keepfit.serving.requests import keys
 
 from .conftest import wait_for
 

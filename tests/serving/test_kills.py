@@ -17,7 +17,7 @@ import pytest
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from keepfit.serving.replica import RESTART_DELAYS_S
+from keepfit.serving.models.replica import RESTART_DELAYS_S
 
 from .kills import kill_at_random
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keepfit import protos
-from keepfit.serving import warmup
+from keepfit.serving.workers import warmup
 from keepfit.tensor_proto import from_array
 
 

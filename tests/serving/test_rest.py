@@ -9,8 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from keepfit import errors
 from keepfit.errors import InferenceError, ServingError
-from keepfit.serving import monitoring, rest
-from keepfit.serving.status import NUMBERS, STATUS_NAMES
+from keepfit.serving.requests.status import NUMBERS, STATUS_NAMES
+from keepfit.serving.rest import api as rest
+from keepfit.serving.settings import monitoring
 
 
 def post(server, body, path="/v1/models/m:predict"):

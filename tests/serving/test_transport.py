@@ -17,7 +17,8 @@ from tensorflow_serving.apis import (
 )
 
 from keepfit.errors import ConfigError
-from keepfit.serving import channel_arguments, command, tls
+from keepfit.serving import command
+from keepfit.serving.settings import channel_arguments, tls
 
 from .certificates import Authority
 from .conftest import wait_for

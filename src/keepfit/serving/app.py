@@ -5,23 +5,26 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from keepfit.serving import batching_config, channel_arguments, cors, load_request, model_config
-from keepfit.serving.access_log import AccessLog
-from keepfit.serving.admission import Admission, Limits
-from keepfit.serving.config_watch import ConfigWatch
-from keepfit.serving.exchange import Channel, Head
-from keepfit.serving.gauges import gauges
-from keepfit.serving.grpc_api import GrpcApi
-from keepfit.serving.health import Health
-from keepfit.serving.keys import KeyFile
-from keepfit.serving.manager import Rules, Slots
-from keepfit.serving.metrics import ServingMetrics
-from keepfit.serving.models import Models
-from keepfit.serving.monitoring import metrics_path
-from keepfit.serving.options import Options
-from keepfit.serving.rest import RestApi
+from keepfit.serving.grpc.api import GrpcApi
+from keepfit.serving.grpc.health import Health
+from keepfit.serving.metrics.counting import ServingMetrics
+from keepfit.serving.models import model_config
+from keepfit.serving.models.config_watch import ConfigWatch
+from keepfit.serving.models.gauges import gauges
+from keepfit.serving.models.manager import Rules, Slots
+from keepfit.serving.models.models import Models
+from keepfit.serving.requests import cors
+from keepfit.serving.requests.access_log import AccessLog
+from keepfit.serving.requests.admission import Admission, Limits
+from keepfit.serving.requests.exchange import Channel, Head
+from keepfit.serving.requests.keys import KeyFile
+from keepfit.serving.rest.api import RestApi
+from keepfit.serving.settings import batching_config, channel_arguments
+from keepfit.serving.settings.monitoring import metrics_path
+from keepfit.serving.settings.options import Options
 from keepfit.serving.visit import RequestVisit, Services
-from keepfit.serving.worker_process import Workers
+from keepfit.serving.workers import load_request
+from keepfit.serving.workers.worker_process import Workers
 
 
 class Application:

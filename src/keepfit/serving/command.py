@@ -14,9 +14,10 @@ from typing import NoReturn
 
 from keepfit.errors import ConfigError, KeepfitError
 from keepfit.ports import require_free
-from keepfit.serving import channel_arguments, keys
-from keepfit.serving.flags import BY_NAME, FLAGS
-from keepfit.serving.options import Options
+from keepfit.serving.requests import keys
+from keepfit.serving.settings import channel_arguments
+from keepfit.serving.settings.flags import BY_NAME, FLAGS
+from keepfit.serving.settings.options import Options
 
 MAX_SOCKET_PATH = 100
 """Bytes; the systems' own limits are 103 and 107."""
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_files(options)
         check_ports(options)
         # Imported by name: what is wrong with the flags is told before anything slow is imported.
-        code: int = importlib.import_module("keepfit.serving.front.listening").run(options)
+        code: int = importlib.import_module("keepfit.serving.server").run(options)
         return code
     except KeepfitError as error:
         sys.stderr.write(f"keepfit-model-server: {error}\n")
@@ -54,9 +55,9 @@ def check_files(options: Options) -> None:
         # Imported by name: protobuf takes 50 ms to import, which a server without such files need not wait for.
         importlib.import_module("keepfit.serving.preflight").check(options)
     if options.monitoring_config_file:
-        importlib.import_module("keepfit.serving.monitoring").metrics_path(options)
+        importlib.import_module("keepfit.serving.settings.monitoring").metrics_path(options)
     if options.ssl_config_file:
-        importlib.import_module("keepfit.serving.tls").read(options.ssl_config_file)
+        importlib.import_module("keepfit.serving.settings.tls").read(options.ssl_config_file)
     if options.api_keys_file:
         keys.read(Path(options.api_keys_file))
 

@@ -1,9 +1,10 @@
 """Checks, before anything listens, the files that flags name. Knows nothing of serving."""
 
 from keepfit.errors import ConfigError, KeepfitError
-from keepfit.serving import batching_config, config_files, model_config
-from keepfit.serving.options import Options
-from keepfit.serving.status import status_name
+from keepfit.serving.models import model_config
+from keepfit.serving.requests.status import status_name
+from keepfit.serving.settings import batching_config, config_files
+from keepfit.serving.settings.options import Options
 
 
 def check(options: Options) -> None:

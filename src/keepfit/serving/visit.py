@@ -9,17 +9,20 @@ import time
 from dataclasses import dataclass
 
 from keepfit.errors import InferenceError, InvalidRequestError, ServingError, UnimplementedError
-from keepfit.serving import compression, grpc_wire, health, rest
-from keepfit.serving.access_log import AccessLog
-from keepfit.serving.admission import Admission
-from keepfit.serving.errand import Errand
-from keepfit.serving.exchange import GRPC, Body, Channel, Fields, Head
-from keepfit.serving.grpc_api import GrpcApi
-from keepfit.serving.grpc_wire import Reply
-from keepfit.serving.health import Health, Watching
-from keepfit.serving.metrics import ServingMetrics
-from keepfit.serving.rest import JSON, Response, RestApi
-from keepfit.serving.status import status_name
+from keepfit.serving.grpc import health
+from keepfit.serving.grpc import wire as grpc_wire
+from keepfit.serving.grpc.api import GrpcApi
+from keepfit.serving.grpc.health import Health, Watching
+from keepfit.serving.grpc.wire import Reply
+from keepfit.serving.metrics.counting import ServingMetrics
+from keepfit.serving.requests import compression
+from keepfit.serving.requests.access_log import AccessLog
+from keepfit.serving.requests.admission import Admission
+from keepfit.serving.requests.errand import Errand
+from keepfit.serving.requests.exchange import GRPC, Body, Channel, Fields, Head
+from keepfit.serving.requests.status import status_name
+from keepfit.serving.rest import api as rest
+from keepfit.serving.rest.api import JSON, Response, RestApi
 
 logger = logging.getLogger(__name__)
 

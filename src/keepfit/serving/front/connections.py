@@ -8,9 +8,9 @@ import math
 import resource
 from typing import Protocol
 
-from keepfit.serving import limits
-from keepfit.serving.channel_arguments import ChannelArguments
-from keepfit.serving.exchange import Host
+from keepfit.serving.front import limits
+from keepfit.serving.requests.exchange import Host
+from keepfit.serving.settings.channel_arguments import ChannelArguments
 
 LOOK_EVERY_S = 1.0
 

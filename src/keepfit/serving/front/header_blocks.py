@@ -9,9 +9,8 @@ from functools import lru_cache
 
 import hpack
 
-from keepfit.serving import limits
-from keepfit.serving.exchange import Fields, Head
-from keepfit.serving.front import frames
+from keepfit.serving.front import frames, limits
+from keepfit.serving.requests.exchange import Fields, Head
 
 _MAX_BYTES = limits.HEADERS_KIB * 1024
 _KEPT_BLOCKS = 64

@@ -11,12 +11,11 @@ from typing import Final
 
 import httptools
 
-from keepfit.serving import limits
-from keepfit.serving.exchange import Head
-from keepfit.serving.front import http1_heads
+from keepfit.serving.front import http1_heads, limits
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.http1_exchange import Exchange
 from keepfit.serving.front.http1_heads import KnownHead
+from keepfit.serving.requests.exchange import Head
 
 LINGER_S: Final = 2.0
 """How long a client may go on sending after its answer, which it would lose if the connection were cut at once."""

@@ -7,8 +7,8 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Protocol
 
-from keepfit.serving.exchange import Fields, Visit
 from keepfit.serving.front import clock
+from keepfit.serving.requests.exchange import Fields, Visit
 
 SMALL_BODY_BYTES: Final = 64 * 1024
 """If there is no more of a refused request's body than this, it is read, and the connection kept."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
-from keepfit.serving.exchange import Head
+from keepfit.serving.requests.exchange import Head
 
 Headers = Mapping[bytes, bytes]
 

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from keepfit.serving import limits
-from keepfit.serving.front import frames
+from keepfit.serving.front import frames, limits
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.frames import ConnectionFailedError, StreamFailedError
 from keepfit.serving.front.header_blocks import Block, Decoder, OpenBlock

@@ -3,8 +3,8 @@
 import math
 from typing import Final, Literal, TypeAlias
 
-from keepfit.serving import limits
-from keepfit.serving.channel_arguments import ChannelArguments
+from keepfit.serving.front import limits
+from keepfit.serving.settings.channel_arguments import ChannelArguments
 
 Due: TypeAlias = Literal["nothing", "ping", "close", "abort"]
 

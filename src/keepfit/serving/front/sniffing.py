@@ -3,8 +3,7 @@
 import asyncio
 from typing import cast
 
-from keepfit.serving import limits
-from keepfit.serving.front import frames
+from keepfit.serving.front import frames, limits
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.http1 import Http1
 from keepfit.serving.front.http2 import Http2

@@ -5,10 +5,10 @@ Knows nothing of other streams.
 
 from typing import Protocol
 
-from keepfit.serving.exchange import Fields, Visit
 from keepfit.serving.front import clock, frames, header_blocks
 from keepfit.serving.front.frames import StreamFailedError
 from keepfit.serving.front.header_blocks import Block
+from keepfit.serving.requests.exchange import Fields, Visit
 
 
 class Sender(Protocol):

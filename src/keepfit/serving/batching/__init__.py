@@ -1,0 +1,1 @@
+"""How concurrent requests to one version become batches for its workers."""

@@ -1,0 +1,1 @@
+"""What the server was told: its flags, and the small files that they name, as values."""

@@ -1,0 +1,192 @@
+"""The front's side of workers: starts them, sends them frames, hears when they die.
+
+Knows nothing of models or HTTP. Everything here runs on the one event loop.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, cast
+
+from keepfit import errors
+from keepfit.dtypes import Array
+from keepfit.errors import KeepfitError, UnavailableError
+from keepfit.serving.workers.frames import Frame, FrameReader, Header, encode
+
+logger = logging.getLogger(__name__)
+
+
+class OnReply(Protocol):
+    """What hears the answer to a request."""
+
+    def __call__(self, reply: dict[str, Array] | KeepfitError, run_s: float = 0.0) -> None:
+        """Take the outputs or the error, and how long the model ran."""
+
+
+STOP_GRACE_S = 5.0
+"""A worker that was told to end and has not after this long is killed."""
+
+
+class Worker(asyncio.BufferedProtocol):
+    """A worker process. Answers come in the order of requests, so none needs a number."""
+
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.answers = 0
+        """How often it has answered, a load included."""
+        self.on_lost: Callable[[], None] | None = None
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[OnReply] = deque()
+        self._reader = FrameReader()
+
+    def send(self, header: Header, tensors: Mapping[str, Sequence[Array]], on_reply: OnReply) -> None:
+        """Send a request; on_reply gets its outputs, its error, or UnavailableError if the worker dies first."""
+        if self._transport is None or self.lost.done():
+            on_reply(UnavailableError("The model's process has ended"))
+            return
+        self._waiting.append(on_reply)
+        for buffer in encode(header, tensors):
+            self._transport.write(buffer)
+
+    async def call(self, header: Header) -> dict[str, Array]:
+        """Send a request without tensors and return the reply's; raises what the worker answers."""
+        future: asyncio.Future[dict[str, Array]] = asyncio.get_running_loop().create_future()
+
+        def on_reply(reply: dict[str, Array] | KeepfitError, run_s: float = 0.0) -> None:
+            del run_s
+            if future.done():
+                return
+            if isinstance(reply, KeepfitError):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+        self.send(header, {}, on_reply)
+        return await future
+
+    async def stop(self) -> None:
+        """End the process: ask by closing our end, kill it if that does not help."""
+        self.on_lost = None
+        if self._transport is not None and not self.lost.done():
+            self._transport.write_eof()
+        try:
+            await asyncio.wait_for(asyncio.shield(self.lost), STOP_GRACE_S)
+        except TimeoutError:
+            if self.pid is not None:
+                os.kill(self.pid, signal.SIGKILL)
+                await self.lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport (asyncio calls this)."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Return where the next bytes go (asyncio calls this)."""
+        del sizehint
+        return self._reader.space()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand out each reply that is complete (asyncio calls this)."""
+        for frame in self._reader.take(nbytes):
+            self._deliver(frame)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody who waits that the process has ended (asyncio calls this)."""
+        del exc
+        if not self.lost.done():
+            self.lost.set_result(None)
+        waiting, self._waiting = self._waiting, deque()
+        if self.on_lost is not None:
+            self.on_lost()
+        for on_reply in waiting:
+            on_reply(UnavailableError("The model's process died while it ran the request"))
+
+    def _deliver(self, frame: Frame) -> None:
+        header = frame.header
+        if header["op"] == "hello":
+            self.pid = header["pid"]
+            return
+        on_reply = self._waiting.popleft()
+        self.answers += 1
+        if "error" in header:
+            on_reply(getattr(errors, header["error"])(header["message"], **header["details"]))
+        else:
+            on_reply(frame.tensors, frame.run_s)
+
+
+class Workers:
+    """Where workers come from: forked by a zygote that has TensorFlow imported, or started afresh without one."""
+
+    def __init__(self, *, spare: bool = True) -> None:
+        self._spare = spare
+        self._control: socket.socket | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start the zygote, so that its import begins at once."""
+        if not self._spare:
+            return
+        if self._control is not None:
+            self._control.close()
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._processes.append(_start("keepfit.serving.workers.zygote", theirs))
+
+    async def new(self) -> Worker:
+        """Return a worker without a model; requests sent to it wait until it is ready."""
+        self._reap()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            if not self._spare:
+                self._processes.append(_start("keepfit.serving.workers.worker", theirs))
+            else:
+                self._fork(theirs)
+        ours.setblocking(False)
+        _, worker = await asyncio.get_running_loop().create_unix_connection(Worker, sock=ours)
+        return worker
+
+    def stop(self) -> None:
+        """End the zygote; workers end by themselves."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        for process in self._processes:
+            process.kill()  # a zygote holds nothing, and may be in the middle of a long import
+            process.wait()
+        self._processes.clear()
+
+    def _fork(self, channel: socket.socket) -> None:
+        try:
+            self._send_to_zygote(channel)
+        except OSError:
+            logger.warning("The process that starts workers has died; it is started again")
+            self.start()
+            self._send_to_zygote(channel)
+
+    def _send_to_zygote(self, channel: socket.socket) -> None:
+        if self._control is None:
+            raise BrokenPipeError("there is no zygote")
+        socket.send_fds(self._control, [b"F"], [channel.fileno()])
+
+    def _reap(self) -> None:
+        self._processes = [process for process in self._processes if process.poll() is None]
+
+
+def _start(module: str, channel: socket.socket) -> subprocess.Popen[bytes]:
+    """Start a module of ours with one end of a socket pair; it ends when the other end closes."""
+    # TensorFlow does not import Keras then, which no worker needs and which takes a third of the import's time
+    variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1", **os.environ}
+    variables["OPENBLAS_NUM_THREADS"] = "1"  # its threads would make forking unsound, see zygote.py
+    return subprocess.Popen(
+        [sys.executable, "-m", module, str(channel.fileno())],
+        pass_fds=(channel.fileno(),),
+        stdin=subprocess.DEVNULL,
+        env=variables,
+    )
