@@ -65,7 +65,11 @@ def test_numbers_may_be_negative_where_tensorflow_serving_says_so():
         (["--model_base_path=x", "--zzz"], "Unknown flag --zzz; --help lists"),
         (["--model_base_path=x", "stray"], "Unknown flag stray"),
         (["--model_base_path"], "expected one argument"),
-        (["--model_base_path="], "--model_base_path= is wrong: it takes some text"),
+        (["--model_base_path="], "--model_base_path is required"),
+        (
+            ["--model_base_path=gs://b/m"],
+            "gs://b/m is wrong: File system scheme 'gs' not implemented",
+        ),
         (["--model_base_path=x", "--port=70000"], "--port=70000 is wrong: it takes a port"),
         (["--model_base_path=x", "--port=0", "--rest_api_port=0"], "nothing would be served"),
         (["--model_base_path=x", "--port=9", "--rest_api_port=9"], "different ports"),
@@ -112,13 +116,14 @@ TENSORFLOW_SERVING_FLAGS = """
     enable_per_model_batching_parameters tensorflow_session_config_file platform_config_file
     per_process_gpu_memory_fraction remove_unused_fields_from_bundle_metagraph num_tflite_pools
     num_tflite_interpreters_per_pool enable_signature_method_name_check xla_cpu_compilation_enabled enable_profiler
-    thread_pool_factory_config_file
+    thread_pool_factory_config_file xla_gpu_compilation_enabled mixed_precision skip_initialize_tpu
+    enable_serialization_as_tensor_content use_alts_credentials version
 """
 
 
 @pytest.mark.parametrize("name", re.findall(r"\w+", TENSORFLOW_SERVING_FLAGS))
 def test_tensorflow_servings_flags_are_known(name):
-    assert name in BY_NAME
+    assert name in BY_NAME or name in ("use_alts_credentials", "version")
 
 
 def test_every_flag_is_documented_and_what_is_documented_is_a_flag():
@@ -174,6 +179,21 @@ def test_bad_text_file_ends_the_start_with_tensorflow_servings_message(tmp_path,
     assert f"Failed to start server. Error: INVALID_ARGUMENT: Invalid protobuf file: '{file}'" in (
         capsys.readouterr().err
     )
+
+
+def test_a_folder_may_be_named_by_a_uri_and_be_empty_beside_a_config_file():
+    assert command.parse(["--model_base_path=file:///models"]).model_base_path == "/models"
+    assert command.parse(["--model_base_path=", "--model_config_file=/c"]).model_config_file == "/c"
+
+
+def test_start_is_told_in_the_words_that_scripts_wait_for(shared):
+    lines = [line.split(" ", 3)[-1] for line in shared.log.read_text().splitlines()]
+    loaded = lines.index("Successfully loaded servable version {name: m version: 2}")
+    assert lines[loaded + 1 : loaded + 4] == [
+        f"Running gRPC ModelServer at 127.0.0.1:{shared.grpc_port} ...",
+        f"Exporting HTTP/REST API at:localhost:{shared.rest_port} ...",
+        "NET_LOG: Entering the event loop ...",
+    ]
 
 
 def test_port_in_use_is_named_without_a_traceback(tmp_path):

@@ -199,6 +199,19 @@ def test_reload_of_what_is_no_list_of_models_is_refused(model_service):
     )
 
 
+def test_reload_tells_by_how_much_metrics_grew(model_service, shared):
+    message = model_management_pb2.ReloadConfigRequest(
+        metric_names=["/tensorflow/cc/saved_model/load_attempt_count", "/unknown", "/unknown"]
+    )
+    message.config.model_config_list.config.add(name="m", base_path=str(shared.models), model_platform="tensorflow")
+    answer = model_service.HandleReloadConfigRequest(message, timeout=60)
+    assert answer.status.error_code == 0
+    assert [(metric.name, metric.int64_value_increase) for metric in answer.metric] == [
+        ("/tensorflow/cc/saved_model/load_attempt_count", 0),
+        ("/unknown", 0),
+    ]
+
+
 def test_method_that_there_is_not_is_unimplemented(channel):
     call = channel.unary_unary("/tensorflow.serving.PredictionService/Guess")
     with pytest.raises(grpc.RpcError) as caught:

@@ -167,6 +167,7 @@ def test_deeply_nested_value_in_an_error_text_is_no_defect(shared):
         ("POST", "/v1/models/m", 400),
         ("PUT", "/v1/models/m:predict", 400),
         ("GET", "/v1/models", 400),
+        ("GET", "/v1/models/versions/1", 400),
         ("GET", "/v1/models/m/versions/99999999999999999999", 400),
         ("GET", "/v1/models/m/labels/stable", 400),
         ("POST", "/v1/models/m:classify", 400),

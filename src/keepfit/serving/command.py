@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from keepfit.errors import ConfigError, KeepfitError
+from keepfit.errors import ConfigError, InvalidRequestError, KeepfitError
 from keepfit.ports import require_free
 from keepfit.serving.requests import keys
 from keepfit.serving.settings import channel_arguments
+from keepfit.serving.settings.base_path import folder_of
 from keepfit.serving.settings.flags import BY_NAME, FLAGS
 from keepfit.serving.settings.options import Options
 
@@ -99,7 +100,9 @@ def _options(texts: dict[str, str]) -> Options:
             "--model_base_path is required, the folder whose numbered folders are the model's versions, "
             "or --model_config_file, which names several"
         )
-    for name in ("model_base_path", "model_config_file", "grpc_socket_path", "api_keys_file", "access_log_file"):
+    if values.get("model_base_path"):
+        values["model_base_path"] = str(_folder(values["model_base_path"]).absolute())
+    for name in ("model_config_file", "grpc_socket_path", "api_keys_file", "access_log_file"):
         if values.get(name):
             values[name] = str(Path(values[name]).absolute())
     options = Options(**values)
@@ -113,6 +116,13 @@ def _options(texts: dict[str, str]) -> Options:
         raise ConfigError(f"--grpc_socket_path={options.grpc_socket_path} is longer than {MAX_SOCKET_PATH} bytes")
     _check_running(options)
     return options
+
+
+def _folder(base_path: str) -> Path:
+    try:
+        return folder_of(base_path)
+    except InvalidRequestError as error:
+        raise ConfigError(f"--model_base_path={base_path} is wrong: {error}") from error
 
 
 def _check_running(options: Options) -> None:

@@ -26,6 +26,8 @@ from keepfit.serving.settings.options import Options
 from keepfit.serving.settings.tls import LiveContext
 from keepfit.serving.workers import allocator
 
+logger = logging.getLogger(__name__)
+
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 DRAIN_S: Final = 5.0
 """How long requests in flight may take after a signal."""
@@ -74,10 +76,12 @@ async def _serve(
     ]
     if secret is not None:
         secret.start()
+    announcement = loop.create_task(_announce(application, options))
     gc.collect()
     gc.freeze()  # what is there now stays, and need not be looked through again
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     await stop.wait()
+    announcement.cancel()
     application.drain()
     await _until(lambda: not application.in_flight, DRAIN_S)
     for server in servers:
@@ -87,6 +91,18 @@ async def _serve(
     accepted.close()
     await _until(lambda: not accepted.count, _FLUSH_S)
     await application.stop()
+
+
+async def _announce(application: Application, options: Options) -> None:
+    """Say that models are served, in the words that scripts made for tensorflow_model_server wait for."""
+    await application.models.started.wait()
+    if options.port:
+        logger.info("Running gRPC ModelServer at %s:%d ...", options.host, options.port)
+    if options.grpc_socket_path:
+        logger.info("Running gRPC ModelServer at UNIX socket %s ...", options.grpc_socket_path)
+    if options.rest_api_port:
+        logger.info("Exporting HTTP/REST API at:localhost:%d ...", options.rest_api_port)
+        logger.info("NET_LOG: Entering the event loop ...")
 
 
 async def _until(condition: Callable[[], bool], timeout_s: float) -> None:

@@ -65,6 +65,8 @@ def test_empty_config_names_no_model():
         (listed(entry(f"model_type: TENSORFLOW {TENSORFLOW}")), "Illegal setting both ModelServerConfig::model_type"),
         (listed(entry("model_type: OTHER")), "ModelServerConfig::model_type choice 2 not supported."),
         (listed(entry("model_platform: 'caffe'")), "Model m requests unsupported platform caffe"),
+        (listed(entry(f"{TENSORFLOW} logging_config {{}}")), "No request-logger-creator provided."),
+        (listed(entry(TENSORFLOW, base_path="gs://bucket/m")), "File system scheme 'gs' not implemented"),
         (message("custom_model_config {}"), "ModelServer does not yet support custom model config."),
     ],
 )
@@ -72,6 +74,14 @@ def test_bad_configs_are_refused_in_tensorflow_servings_words(config, expected):
     with pytest.raises(InvalidRequestError) as caught:
         models_of(config)
     assert str(caught.value).startswith(expected)
+
+
+def test_platform_of_a_served_model_cannot_be_changed():
+    with pytest.raises(InvalidRequestError) as caught:
+        models_of(listed(entry("model_platform: 'other'")), {"m"})
+    assert str(caught.value) == (
+        "Illegal to change a model's platform. For model m platform was tensorflow and new platform requested is other"
+    )
 
 
 def test_one_model_comes_from_flags_without_a_file():

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 from google.protobuf import text_format
+from prometheus_client import CollectorRegistry
 
 from keepfit import protos
 from keepfit.errors import FailedPreconditionError, InvalidRequestError, ModelNotFoundError, ReloadError
+from keepfit.serving.metrics.counting import ServingMetrics
 from keepfit.serving.models.manager import Rules, Slots
 from keepfit.serving.models.model_config import ModelConfig
 from keepfit.serving.models.models import Models
@@ -30,7 +32,9 @@ def run(scenario, *configs, **more):
 
     async def whole():
         workers = Workers(spare=False)
-        models = Models(configs, Rules(poll_s=0.01), Slots(1, 1, 1), workers, lambda *_: None, **more)
+        models = Models(
+            configs, Rules(poll_s=0.01), Slots(1, 1, 1), workers, ServingMetrics(CollectorRegistry()), **more
+        )
         models.start()
         try:
             async with asyncio.timeout(60):

@@ -160,8 +160,13 @@ class GrpcApi:
 
     async def _reload_config(self, request: Message, timing: Timing) -> Message:
         del timing
+        names = dict.fromkeys(request.metric_names)
+        before = {name: self._metrics.total(name) for name in names}
         await self._models.reload(request.config)
-        return protos.ReloadConfigResponse(status={})
+        response = protos.ReloadConfigResponse(status={})
+        for name in names:
+            response.metric.add(name=name, int64_value_increase=max(self._metrics.total(name) - before[name], 0))
+        return response
 
     def _find(self, request: Message, timing: Timing) -> Servable:
         if not request.HasField("model_spec"):

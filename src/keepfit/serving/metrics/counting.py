@@ -192,6 +192,12 @@ class ServingMetrics(Collector):
                 yield value.collect()
         yield from self._gauges()
 
+    def total(self, name: str) -> int:
+        """Return the sum of a counter that is named as TensorFlow does, with slashes; 0 if there is none."""
+        printed = name.replace("/", ":")
+        counters = [metric for metric in self.collect() if metric.type == "counter" and metric.name == printed]
+        return int(sum(sample.value for metric in counters for sample in metric.samples))
+
     def describe(self) -> Iterable[Metric]:
         """Return nothing: names are not checked against others, and nothing is collected at registration."""
         return ()

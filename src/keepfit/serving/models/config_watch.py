@@ -57,7 +57,7 @@ class ConfigWatch:
     async def _serve(self, config: Any) -> None:
         if config.WhichOneof("config") is None:  # an empty file, perhaps one that is just being written
             return
-        configs = model_config.models_of(config)
+        configs = model_config.models_of(config, self._models.names)
         if configs != self._models.configs:
             await self._models.configure(configs)
 

@@ -3,7 +3,7 @@
 Words its errors as TensorFlow Serving does. Knows nothing of what is loaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from keepfit import protos
 from keepfit.errors import InvalidRequestError
 from keepfit.serving.models.policy import All, Latest, Specific, VersionPolicy
 from keepfit.serving.settings import config_files
+from keepfit.serving.settings.base_path import folder_of
 from keepfit.serving.settings.options import Options
 
 PLATFORM = "tensorflow"
@@ -35,33 +36,36 @@ def by_flags(options: Options) -> tuple[ModelConfig, ...]:
     return (ModelConfig(options.model_name, Path(options.model_base_path)),)
 
 
-def models_of(config: Any) -> tuple[ModelConfig, ...]:
-    """Return the models of a ModelServerConfig message; raises InvalidRequestError."""
+def models_of(config: Any, served: Container[str] = ()) -> tuple[ModelConfig, ...]:
+    """Return the models of a ModelServerConfig message, `served` being those of now; raises InvalidRequestError."""
     if config.WhichOneof("config") == "custom_model_config":
         raise InvalidRequestError("ModelServer does not yet support custom model config.")
     models: dict[str, ModelConfig] = {}
     for entry in config.model_config_list.config:
         if entry.name in models:
             raise InvalidRequestError(f"Illegal to list model {entry.name} multiple times in config list")
-        models[entry.name] = _model(entry)
+        models[entry.name] = _model(entry, served)
     return tuple(models.values())
 
 
-def _model(entry: Any) -> ModelConfig:
-    if not Path(entry.base_path).is_absolute():
+def _model(entry: Any, served: Container[str]) -> ModelConfig:
+    base_path = folder_of(entry.base_path)
+    if not base_path.is_absolute():
         raise InvalidRequestError(
             f"Expected model {entry.name} to have an absolute path or URI; got base_path()={entry.base_path}"
         )
-    _check_platform(entry)
+    _check_platform(entry, served)
+    if entry.HasField("logging_config"):
+        raise InvalidRequestError("No request-logger-creator provided.")
     return ModelConfig(
         name=entry.name,
-        base_path=Path(entry.base_path),
+        base_path=base_path,
         policy=_policy(entry.model_version_policy),
         labels=dict(entry.version_labels),
     )
 
 
-def _check_platform(entry: Any) -> None:
+def _check_platform(entry: Any, served: Container[str]) -> None:
     platform = entry.model_platform
     if entry.model_type:
         if platform:
@@ -74,6 +78,11 @@ def _check_platform(entry: Any) -> None:
     if not platform:
         raise InvalidRequestError(
             "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform."
+        )
+    if platform != PLATFORM and entry.name in served:
+        raise InvalidRequestError(
+            f"Illegal to change a model's platform. For model {entry.name} platform was {PLATFORM} "
+            f"and new platform requested is {platform}"
         )
     if platform != PLATFORM:
         raise InvalidRequestError(f"Model {entry.name} requests unsupported platform {platform}")

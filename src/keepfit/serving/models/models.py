@@ -49,6 +49,8 @@ class Models:
         self._retired: dict[str, Manager] = {}
         """Of models that are not configured any more: their versions still end, and have a status."""
         self._start_up: asyncio.Task[None] | None = None
+        self.started = asyncio.Event()
+        """Set once each model of the first configuration has a version, or has failed."""
 
     def __contains__(self, model: str) -> bool:
         """Tell whether a model is configured."""
@@ -57,6 +59,11 @@ class Models:
     def __iter__(self) -> Iterator[Manager]:
         """Yield each configured model's manager."""
         return iter(list(self._managers.values()))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the configured models."""
+        return frozenset(self._managers)
 
     @property
     def configs(self) -> tuple[ModelConfig, ...]:
@@ -113,7 +120,7 @@ class Models:
                 "ServerModelConfig type not supported by HandleReloadConfigRequest."
                 " Only ModelConfigList is currently supported"
             )
-        await self.configure(models_of(config))
+        await self.configure(models_of(config, self.names))
 
     async def configure(self, configs: Iterable[ModelConfig]) -> None:
         """Serve these models instead, and wait until those that are new are served; raises as reload does."""
@@ -135,6 +142,7 @@ class Models:
         for manager in self:
             await manager.settled.wait()
         self._slots.starting = False
+        self.started.set()
 
     def _resolve(self, model: str, version: int | None, label: str) -> int | None:
         if not label:

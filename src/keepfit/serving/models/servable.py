@@ -101,7 +101,7 @@ class Servable:
             self.failed_loads += 1
             self.give_up(error if isinstance(error, KeepfitError) else ModelLoadError(f"No process for it: {error}"))
         else:
-            logger.info("Version %d of %s is available", self.version, self.model)
+            logger.info("Successfully loaded servable version {name: %s version: %d}", self.model, self.version)
             self.was_available = True
             self._set(State.AVAILABLE)
 

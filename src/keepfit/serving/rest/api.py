@@ -59,9 +59,9 @@ STATUS_CODES: Mapping[str, int] = {
 _TOO_LARGE = 413
 """HTTP has a code of its own for it; TensorFlow's name also stands for memory that ran out."""
 
-_MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-_CALL = re.compile(_MODEL + r":(?P<call>classify|regress|predict)", re.IGNORECASE)
-_RESOURCE = re.compile(_MODEL + r"(?:/(?P<resource>metadata))?", re.IGNORECASE)
+_VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_CALL = re.compile(r"/v1/models/(?P<model>[^/:]+)" + _VERSION + r":(?P<call>classify|regress|predict)", re.IGNORECASE)
+_RESOURCE = re.compile(r"/v1/models(?:/(?P<model>[^/:]+))?" + _VERSION + r"(?:/(?P<resource>metadata))?", re.IGNORECASE)
 _ERROR_HEADERS: Mapping[int, Mapping[str, str]] = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 _MAX_VERSION = 2**63 - 1
 JSON = "application/json"
@@ -166,12 +166,12 @@ class RestApi:
             return own(self)
         match = _RESOURCE.fullmatch(path) if method == "GET" else None
         if match is not None:
+            if match["model"] is None:
+                raise InvalidRequestError("Missing model name in request.")
             if match["resource"] is None:
                 return self._status(match)
             return self._metadata(match)
         if path.lower().startswith("/v1/"):
-            if method == "GET" and path.lower() == "/v1/models":
-                raise InvalidRequestError("Missing model name in request.")
             raise InvalidRequestError(f"Malformed request: {method} {path}")
         raise ModelNotFoundError(f"There is nothing at {path}")
 

@@ -23,7 +23,8 @@ COLUMNS = "inputs"
 def read(document: Mapping[str, Any], signature: Signature, body: bytes | bytearray) -> tuple[dict[str, Array], str]:
     """Return the input tensors of a request, and whether they came as ROWS or COLUMNS. Raises InvalidRequestError."""
     if not signature.inputs:
-        raise InvalidRequestError(f"Failed to get input map for signature: {signature.name}")
+        name = json_document.signature_name(document) or "DEFAULT"
+        raise InvalidRequestError(f"Failed to get input map for signature: {name}")
     if isinstance(document.get(ROWS), np.ndarray):
         inputs = _from_matrix(document[ROWS], signature.inputs)
         if inputs is not None:

@@ -107,7 +107,7 @@ size = integer(1, INT64_MAX, "bytes")
 FLAGS: tuple[Flag, ...] = (
     # what is served
     Flag("model_name", text, "name of the model in the API (default: default); not used with --model_config_file"),
-    Flag("model_base_path", text, "folder of the version folders; this or --model_config_file is required"),
+    Flag("model_base_path", any_text, "folder of the version folders; this or --model_config_file is required"),
     Flag("model_config_file", any_text, "ModelServerConfig (protobuf text): several models, policies, labels"),
     Flag(
         "model_config_file_poll_wait_seconds",
@@ -178,6 +178,7 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("thread_pool_factory_config_file", any_text, "", "each model has a process with threads of its own"),
     Flag("xla_cpu_compilation_enabled", boolean, "", "a model that asks for XLA is always compiled"),
+    Flag("xla_gpu_compilation_enabled", boolean, "", "a model that asks for XLA is always compiled"),
     Flag("enable_profiler", boolean, "", "there is no profiler service"),
     Flag("mixed_precision", any_text, "", "models run as they were exported"),
     Flag("skip_initialize_tpu", boolean, "", "there is no support for TPUs"),
