@@ -63,7 +63,10 @@ class SavedModel:
             results = call.function(*feeds, *call.defaults)
         except tf.errors.OpError as error:
             raise _run_error(error, _misfits(call.signature, inputs, feeds)) from error
-        return dict(zip(call.outputs, results, strict=True))
+        return {
+            name: np.array(value, object) if type(value) is bytes else value  # a string alone, of rank 0
+            for name, value in zip(call.outputs, results, strict=True)
+        }
 
     def prepare(self) -> None:
         """Let TensorFlow optimise the graph of each signature now: the first run would wait for it otherwise.

@@ -111,6 +111,8 @@ PREDICT = [
     Case("scalar out", "mean", {"a": A}, {"mean": B(1.5, np.float32)}),
     Case("scalar in", "double", {"scalar": B(4, np.float32)}, {"double": B(8, np.float32)}),
     Case("unknown rank", "any", {"anything": B([[[1.0]]], np.float32)}, {"same": B([[[1.0]]], np.float32)}),
+    Case("string alone", "echo_string", {"v": B(b"a\x00", object)}, {"v": B(b"a\x00", object)}),
+    Case("bytes alone", "bytes", {"text": B(b"\xff\x00", object)}, {"raw_bytes": B(b"\xff\x00", object)}),
     Case("unknown rank of a scalar", "any", {"anything": B(7.0, np.float32)}, {"same": B(7.0, np.float32)}),
     Case("bytes", "bytes", {"text": B([b"\xff\x00", b"a"], object)}, {"raw_bytes": B([b"\xff\x00", b"a"], object)}),
     Case(
@@ -432,11 +434,14 @@ def as_proto(value, encoding):
 def as_json(value):
     """Return an array as JSON's lists; bytes in base64, which stands for every string."""
     if value.dtype == object:
-        return [{"b64": base64.b64encode(one).decode()} for one in value.tolist()]
+        items = [{"b64": base64.b64encode(one).decode()} for one in value.reshape(-1).tolist()]
+        return items if value.ndim else items[0]
     return value.tolist() if value.dtype.name != "bfloat16" else value.astype(np.float32).tolist()
 
 
 def compare_json(got, value):
+    if value.dtype == object and not value.ndim:
+        got, value = [got], value.reshape(1)
     if value.dtype != object:
         np.testing.assert_array_equal(np.array(got, value.dtype), value)
     elif got and isinstance(got[0], dict):
