@@ -143,7 +143,7 @@ class _Call:
     defaults: tuple[Array, ...]
     """What stands in for the inputs that are left out."""
     outputs: tuple[str, ...]
-    function: Callable[..., Sequence[Array]]
+    function: Callable[..., Sequence[Any]]
 
     def convert(self, name: str, value: Any, dtype: np.dtype[Any]) -> Array:
         """Return a value as the array that an input takes; raises InvalidRequestError."""

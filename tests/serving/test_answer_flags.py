@@ -13,7 +13,7 @@ def server(serve, prepared, tmp_path_factory):
     models = tmp_path_factory.mktemp("flags") / "models"
     shutil.copytree(prepared / "2", models / "1")
     flags = ("--enable_signature_method_name_check", "--enable_serialization_as_tensor_content=true")
-    return serve(models, *flags, "--max_request_rows=3")
+    return serve(models, *flags, "--max_request_rows=3", "--rest_api_timeout_in_ms=3000")
 
 
 @pytest.fixture
@@ -55,3 +55,10 @@ def test_request_of_too_many_rows_is_refused(server):
     answer = server.predict([[1.0, 2.0]] * 4)
     message = "Task size 4 is larger than maximum input batch size 3"
     assert (answer.status_code, answer.json()) == (400, {"error": message})
+
+
+def test_rest_call_that_takes_longer_than_said_is_ended(server):
+    body = {"instances": [5.0], "signature_name": "slow"}
+    answer = httpx.post(f"{server.url}/v1/models/m:predict", json=body, timeout=30)
+    message = "Timed out waiting for notification: no answer within 3 s"
+    assert (answer.status_code, answer.json()) == (504, {"error": message})

@@ -77,8 +77,8 @@ def test_numbers_may_be_negative_where_tensorflow_serving_says_so():
         (["--model_base_path=x", "--enable_batching", "maybe"], "it takes true or false"),
         (["--model_base_path=x", "--file_system_poll_wait_seconds=nan"], "it takes seconds"),
         (["--model_base_path=x", "--file_system_poll_wait_seconds=.001"], "it takes seconds"),
-        (["--model_base_path=x", "--rest_api_timeout_in_ms=0"], "it takes milliseconds"),
-        (["--model_base_path=x", "--max_num_load_retries=-1"], "a whole number from 0 to 2147483647"),
+        (["--model_base_path=x", "--rest_api_timeout_in_ms=1.5"], "a whole number from"),
+        (["--model_base_path=x", "--max_num_load_retries=2147483648"], "a whole number from -2147483648 to 2147483647"),
         (["--model_base_path=x", "--num_request_iterations_for_warmup=1.5"], "a whole number from"),
         (["--model_base_path=x", "--per_process_gpu_memory_fraction=2"], "a number from 0 to 1"),
         (["--model_base_path=x", "--use_alts_credentials"], "use --ssl_config_file"),
@@ -184,6 +184,22 @@ def test_bad_text_file_ends_the_start_with_tensorflow_servings_message(tmp_path,
 def test_a_folder_may_be_named_by_a_uri_and_be_empty_beside_a_config_file():
     assert command.parse(["--model_base_path=file:///models"]).model_base_path == "/models"
     assert command.parse(["--model_base_path=", "--model_config_file=/c"]).model_config_file == "/c"
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--rest_api_timeout_in_ms=0",
+        "--rest_api_timeout_in_ms=-1",
+        "--rest_api_timeout_in_ms=2147483647",
+        "--file_system_poll_wait_seconds=2147483647",
+        "--max_num_load_retries=-1",
+        "--num_load_threads=-1",
+        "--load_retry_interval_micros=-1",
+    ],
+)
+def test_numbers_that_tensorflow_model_server_takes_are_taken(flag):
+    command.parse(["--model_base_path=x", flag])
 
 
 def test_start_is_told_in_the_words_that_scripts_wait_for(shared):

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from keepfit.serving.grpc.api import GrpcApi
 from keepfit.serving.grpc.health import Health
+from keepfit.serving.grpc.wire import DEFAULT_TIMEOUT_S
 from keepfit.serving.metrics.counting import ServingMetrics
 from keepfit.serving.models import model_config
 from keepfit.serving.models.config_watch import ConfigWatch
@@ -62,7 +63,7 @@ class Application:
                 self.models,
                 self._metrics,
                 registry,
-                options.rest_api_timeout_in_ms / 1000,
+                options.rest_api_timeout_in_ms / 1000 if options.rest_api_timeout_in_ms > 0 else DEFAULT_TIMEOUT_S,
                 metrics_path=metrics_path(options),
                 check_method=check_method,
             ),

@@ -206,7 +206,10 @@ class Batcher:
                 yield pending
 
     def _expire(self, pending: Pending) -> None:
-        self._finish(pending, TimedOutError(f"Not answered within {pending.timing.timeout_s:g} s"))
+        self._finish(
+            pending,
+            TimedOutError(f"Timed out waiting for notification: no answer within {pending.timing.timeout_s:g} s"),
+        )
 
     def _lane(self) -> Lane | None:
         """Return the worker that has least to do, or None if all have enough."""

@@ -18,6 +18,7 @@ from keepfit.serving.requests.status import NUMBERS, status_name
 Message: TypeAlias = Any
 
 DEFAULT_TIMEOUT_S = 3600.0
+"""Of a call without a deadline."""
 """Without a deadline of the client's, which should set one."""
 MAX_TEXT = 1024
 """Longer error texts are cut off, as TensorFlow Serving does: trailers have limits."""

@@ -12,7 +12,6 @@ from keepfit.errors import ConfigError
 
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +74,13 @@ def integer(low: int, high: int, what: str = "a whole number") -> Callable[[str]
 
 
 def seconds(text: str) -> float:
-    """Return seconds: any negative number, 0, or from 0.01 to a day; fractions are allowed."""
+    """Return seconds: any negative number, 0, or from 0.01 on; fractions are allowed."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not (-math.inf < number <= 0 or 0.01 <= number <= DAY_S):
-        raise ValueError(f"seconds: 0, a negative number, or from 0.01 to {DAY_S}")
+    if not (-math.inf < number <= 0 or 0.01 <= number <= INT32_MAX):
+        raise ValueError(f"seconds: 0, a negative number, or from 0.01 to {INT32_MAX}")
     return number
 
 
@@ -97,7 +96,6 @@ def fraction(text: str) -> float:
 
 
 port = integer(0, 65535, "a port, where 0 is not listened on,")
-milliseconds = integer(1, DAY_S * 1000, "milliseconds")
 int32 = integer(-INT32_MAX - 1, INT32_MAX)
 int64 = integer(-INT64_MAX - 1, INT64_MAX)
 count = integer(0, INT32_MAX)
@@ -123,9 +121,9 @@ FLAGS: tuple[Flag, ...] = (
         "let a new label point at a version that is not available yet (default false)",
     ),
     # loading
-    Flag("num_load_threads", count, "how many versions are loaded at the same time; 0 (default): one after the other"),
-    Flag("num_unload_threads", count, "how many versions are unloaded at the same time; 0 (default): one by one"),
-    Flag("max_num_load_retries", count, "how often a load that failed is tried again (default 5)"),
+    Flag("num_load_threads", int32, "how many versions are loaded at the same time; 0 (default): one after the other"),
+    Flag("num_unload_threads", int32, "how many versions are unloaded at the same time; 0 (default): one by one"),
+    Flag("max_num_load_retries", int32, "how often a load that failed is tried again (default 5)"),
     Flag(
         "load_retry_interval_micros",
         int64,
@@ -160,7 +158,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag("port", port, "gRPC API (default 8500)"),
     Flag("grpc_socket_path", any_text, "Unix socket on which the gRPC API listens as well"),
     Flag("rest_api_port", port, "REST API and metrics (default 8501)"),
-    Flag("rest_api_timeout_in_ms", milliseconds, "how long a REST call may take (default 30000)"),
+    Flag("rest_api_timeout_in_ms", int32, "how long a REST call may take (default 30000); 0 or less: without limit"),
     Flag("rest_api_enable_cors_support", boolean, "allow web pages of other origins to call REST (default false)"),
     Flag("ssl_config_file", any_text, "SSLConfig (protobuf text): TLS for gRPC"),
     Flag("grpc_channel_arguments", any_text, "comma-separated settings of gRPC connections, as name=value"),
