@@ -57,9 +57,9 @@ def test_watcher_who_leaves_is_forgotten(empty):
     with grpc.insecure_channel(f"127.0.0.1:{empty.grpc_port}") as channel:
         stream = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(stream).status == NOT_SERVING
-        assert "keepfit_requests_in_flight 2.0" in httpx.get(f"{empty.url}/metrics").text
+        assert "keepfit_requests_in_flight 2\n" in httpx.get(f"{empty.url}/metrics").text
         stream.cancel()
-        wait_for(lambda: "keepfit_requests_in_flight 1.0" in httpx.get(f"{empty.url}/metrics").text, 20)
+        wait_for(lambda: "keepfit_requests_in_flight 1\n" in httpx.get(f"{empty.url}/metrics").text, 20)
 
 
 def test_without_the_flag_there_is_no_health_service(shared):

@@ -278,8 +278,8 @@ def test_client_that_leaves_within_its_body_is_forgotten(server):
         with socket.create_connection(("127.0.0.1", server.rest_port), timeout=20) as connection:
             connection.sendall(POST + b"Content-Length: 1000000\r\n\r\n" + bytes(100_000))
     metrics = f"{server.url}/monitoring/prometheus/metrics"
-    wait_for(lambda: "keepfit_requests_in_flight 1.0" in httpx.get(metrics).text, 30, server.log.read_text)
-    assert "keepfit_held_bytes 0.0" in httpx.get(metrics).text
+    wait_for(lambda: "keepfit_requests_in_flight 1\n" in httpx.get(metrics).text, 30, server.log.read_text)
+    assert "keepfit_held_bytes 0\n" in httpx.get(metrics).text
 
 
 def resident_bytes(server):
