@@ -2,32 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-from keepfit.serving.front import frames, limits
+from keepfit.serving.front import frame_reader, frames, limits
 from keepfit.serving.front.connections import Connections
+from keepfit.serving.front.frame_reader import FrameReader
 from keepfit.serving.front.frames import ConnectionFailedError, StreamFailedError
 from keepfit.serving.front.header_blocks import Block, Decoder, OpenBlock
 from keepfit.serving.front.lifetime import Lifetime
+from keepfit.serving.front.outflow import Outflow
 from keepfit.serving.front.patience import Patience
 from keepfit.serving.front.streams import Stream
 
-FRAME_BYTES: Final = 64 * 1024
-"""The largest payload that is taken."""
 STREAM_WINDOW: Final = 16 * 2**20
 CONNECTION_WINDOW: Final = 64 * 2**20
 
 
-class BegunData(NamedTuple):
-    """A frame with data of which some is still to come."""
-
-    flags: int
-    number: int
-    left: int
-
-
-class Http2(asyncio.Protocol):
-    """A connection whose first bytes, the preface included, come through data_received()."""
+class Http2(Outflow, asyncio.Protocol):
+    """A connection that has sent its preface."""
 
     def __init__(
         self,
@@ -36,35 +28,26 @@ class Http2(asyncio.Protocol):
         client: str | None,
         port: int | None,
     ) -> None:
+        super().__init__(transport)
         self._connections = connections
-        self._transport = transport
+        self._frames = FrameReader()
         self._decoder = Decoder(client, port)
         self._streams: dict[int, Stream] = {}
         self._last_stream = 0
-        self._waiting: dict[int, Stream] = {}
-        """Streams whose answers wait for room."""
         self._block: OpenBlock | None = None
-        self._loop = asyncio.get_running_loop()
-        self._output: list[bytes] = []
-        self._begun: BegunData | None = None
-        self._rest = b""
-        self._has_preface = False
         self._is_ending = False
         """Whether no more requests are taken."""
         self._has_failed = False
         """Whether whatever still comes is thrown away."""
-        self.is_paused = False
         self._receive_window = CONNECTION_WINDOW
-        self._stream_window = frames.DEFAULT_WINDOW
         self._max_streams = connections.arguments.max_concurrent_streams or limits.STREAMS
         self._patience = Patience()
         self._lifetime = Lifetime(connections.now, connections.idle_s, connections.age_s, connections.arguments)
-        self.frame_bytes = frames.DEFAULT_FRAME_BYTES
-        self.window = frames.DEFAULT_WINDOW
+        self._note_idle()
         values = {
             frames.MAX_CONCURRENT_STREAMS: self._max_streams,
             frames.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-            frames.MAX_FRAME_SIZE: FRAME_BYTES,
+            frames.MAX_FRAME_SIZE: frame_reader.MAX_BYTES,
             frames.MAX_HEADER_LIST_SIZE: limits.HEADERS_KIB * 1024,
         }
         more = CONNECTION_WINDOW - frames.DEFAULT_WINDOW
@@ -77,10 +60,8 @@ class Http2(asyncio.Protocol):
         if self._has_failed:
             return
         self._lifetime.note_heard(self._connections.now)
-        if self._rest:
-            data = self._rest + data
         try:
-            self._rest = data[self._read(data) :]
+            self._frames.feed(data, self._take)
         except ConnectionFailedError as error:
             self._fail(error)
 
@@ -124,17 +105,7 @@ class Http2(asyncio.Protocol):
         """Close in order, saying which requests were taken."""
         self._end(frames.NO_ERROR, "")
 
-    # the streams call these
-
-    def write(self, content: bytes) -> None:
-        """Write frames: those of one turn of the event loop, such as the answers of a batch, all at once."""
-        if not self._output:
-            self._loop.call_soon(self._send)
-        self._output.append(content)
-
-    def wait(self, stream: Stream) -> None:
-        """Have a stream flushed when there may be room."""
-        self._waiting[stream.number] = stream
+    # the streams call this
 
     def finished(self, stream: Stream) -> None:
         """Forget a stream whose answer is written."""
@@ -143,42 +114,6 @@ class Http2(asyncio.Protocol):
             self._note_idle()
             if self._is_ending:
                 self._close()
-
-    def _read(self, data: bytes) -> int:
-        """Take the whole frames in data; return where the rest begins."""
-        position, end = 0, len(data)
-        if not self._has_preface:
-            if end < len(frames.PREFACE):
-                return 0
-            position = len(frames.PREFACE)  # whoever made this has seen that it is one
-            self._has_preface = True
-            self._note_idle()
-        view = memoryview(data)
-        if self._begun is not None:
-            position = self._go_on(self._begun, view)
-        unpack = frames.HEADER.unpack_from
-        while end - position >= frames.HEADER_BYTES:
-            high, low, kind, flags, number = unpack(data, position)
-            start = position + frames.HEADER_BYTES
-            stop = start + (high << 16) + low
-            if stop - start > FRAME_BYTES:
-                raise ConnectionFailedError(frames.FRAME_SIZE_ERROR, "a frame that is too large")
-            number &= 0x7FFFFFFF
-            if stop > end:
-                if kind == frames.DATA and not flags & frames.PADDED and self._block is None and start < end:
-                    return self._go_on(BegunData(flags, number, stop - start), view, start)
-                break
-            self._take(kind, flags, number, view[start:stop])
-            position = stop
-        return position
-
-    def _go_on(self, begun: BegunData, view: memoryview, start: int = 0) -> int:
-        """Take what has come of a frame with data, so that it need not be copied to be whole; return where it ends."""
-        piece = view[start : start + begun.left]
-        left = begun.left - len(piece)
-        self._begun = begun._replace(left=left) if left else None
-        self._take(frames.DATA, begun.flags & ~frames.END_STREAM if left else begun.flags, begun.number, piece)
-        return start + len(piece)
 
     def _take(self, kind: int, flags: int, number: int, payload: memoryview) -> None:
         try:
@@ -283,17 +218,13 @@ class Http2(asyncio.Protocol):
         del flags
         if len(payload) != 4:
             raise ConnectionFailedError(frames.FRAME_SIZE_ERROR, "a window update of another size")
+        if number > self._last_stream:
+            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a window for a stream that is not open")
         increment = frames.UINT32.unpack(payload)[0] & 0x7FFFFFFF
         if not number:
-            self.window += increment
-            if not increment or self.window > frames.MAX_WINDOW:
-                raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
-        elif number > self._last_stream:
-            raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a window for a stream that is not open")
+            self._widen(increment)
         elif (stream := self._streams.get(number)) is not None:
-            stream.window += increment
-            if not increment or stream.window > frames.MAX_WINDOW:
-                raise StreamFailedError(number, frames.FLOW_CONTROL_ERROR)
+            stream.widen(increment)
         if self._waiting:
             self._flush()
 
@@ -316,22 +247,11 @@ class Http2(asyncio.Protocol):
             return
         for name, value in frames.SETTING.iter_unpack(payload):
             if name == frames.INITIAL_WINDOW_SIZE:
-                self._resize_windows(value)
+                self._resize_windows(self._streams.values(), value)
             elif name == frames.MAX_FRAME_SIZE:
-                if not frames.DEFAULT_FRAME_BYTES <= value <= frames.LARGEST_FRAME_BYTES:
-                    raise ConnectionFailedError(frames.PROTOCOL_ERROR, "a frame size that cannot be")
-                self.frame_bytes = min(value, 2**20)
+                self._resize_frames(value)
         self.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
         self._flush()
-
-    def _resize_windows(self, size: int) -> None:
-        if size > frames.MAX_WINDOW:
-            raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
-        for stream in self._streams.values():
-            stream.window += size - self._stream_window
-            if stream.window > frames.MAX_WINDOW:
-                raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
-        self._stream_window = size
 
     def _take_ping(self, flags: int, number: int, payload: memoryview) -> None:
         if number:
@@ -360,21 +280,9 @@ class Http2(asyncio.Protocol):
         if self._patience.is_over():
             raise ConnectionFailedError(frames.ENHANCE_YOUR_CALM, "too many frames that bring nothing")
 
-    def _send(self) -> None:
-        output, self._output = self._output, []
-        if output:
-            self._transport.write(b"".join(output) if len(output) > 1 else output[0])
-
     def _close(self) -> None:
         self._send()
         self._transport.close()
-
-    def _flush(self) -> None:
-        """Let the waiting streams write, until there is no more room."""
-        for number in list(self._waiting):
-            if self.is_paused or self.window <= 0:
-                return
-            self._waiting.pop(number).flush()
 
     def _drop(self, number: int) -> None:
         """Give a stream up."""

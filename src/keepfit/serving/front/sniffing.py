@@ -31,9 +31,9 @@ class Sniffer(asyncio.Protocol):
         self._received += data
         begun = self._received[: len(frames.PREFACE)]
         if begun == frames.PREFACE:
-            self._become(Http2(*self._connection()))
+            self._become(Http2(*self._connection()), self._received[len(frames.PREFACE) :])
         elif not frames.PREFACE.startswith(begun):
-            self._become(Http1(*self._connection()))
+            self._become(Http1(*self._connection()), self._received)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it (asyncio calls this)."""
@@ -56,8 +56,8 @@ class Sniffer(asyncio.Protocol):
         client = peer[0] if isinstance(peer, tuple) else None
         return self._connections, self._transport, client, own[1] if isinstance(own, tuple) else None
 
-    def _become(self, protocol: Http1 | Http2) -> None:
+    def _become(self, protocol: Http1 | Http2, received: bytes) -> None:
         transport = self._connection()[1]
         self._connections.replace(self, protocol)
         transport.set_protocol(protocol)
-        protocol.data_received(self._received)
+        protocol.data_received(received)

@@ -78,6 +78,12 @@ class Stream:
         if part and self.visit is not None:
             self.visit.feed(part)
 
+    def widen(self, increment: int) -> None:
+        """Take note that the other side takes so much more of the answer; raises StreamFailedError."""
+        self.window += increment
+        if not increment or self.window > frames.MAX_WINDOW:
+            raise StreamFailedError(self.number, frames.FLOW_CONTROL_ERROR)
+
     def respond(self, status: int, fields: Fields, body: bytes, trailers: Fields = ()) -> None:
         """Send a whole answer."""
         connection = self._connection
