@@ -168,6 +168,21 @@ def test_types_and_numbers_are_printed_as_there(shared):
     assert next(line for line in lines if line.startswith(":tensorflow:core:graph_runs ")).split(" ")[1].isdecimal()
 
 
+def test_histograms_have_tensorflows_buckets(observed):
+    metrics, read = observed
+    metrics.observe_request("m", "GRPC", "classify", "OK", timing())
+    metrics.observe_run(0.001)
+    found = list(read())
+    for name, bounds in {
+        "serving:request_latency": 33,
+        "serving:runtime_latency": 33,
+        "serving:request_example_counts": 15,
+        "serving:batching_session:queuing_latency": 52,
+        "core:graph_run_time_usecs_histogram": 20,
+    }.items():
+        assert len([one for one, *_ in found if one == f":tensorflow:{name}_bucket"]) == bounds + 1, name
+
+
 def test_runs_of_models_are_counted_under_tensorflows_names(observed):
     metrics, read = observed
     for _ in range(300):

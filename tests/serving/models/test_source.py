@@ -8,7 +8,7 @@ from keepfit.serving.models.source import fingerprint, versions_in
 
 
 def test_whatever_has_an_integer_as_its_name_is_a_version(tmp_path):
-    for name in ("1", "00000123", "12x", ".3", "-4", "4.5", "٣", "9" * 30, "x"):
+    for name in ("1", "00000123", "12x", ".3", "-4", "4.5", "٣", "9223372036854775807", "9223372036854775808", "x"):
         (tmp_path / name).mkdir()
     (tmp_path / "7").write_text("a file")
     (tmp_path / "8").symlink_to(tmp_path / "1")
@@ -19,6 +19,7 @@ def test_whatever_has_an_integer_as_its_name_is_a_version(tmp_path):
         8: tmp_path / "8",
         9: tmp_path / "9",
         123: tmp_path / "00000123",
+        2**63 - 1: tmp_path / "9223372036854775807",  # nanoseconds of the clock are as long
     }
 
 

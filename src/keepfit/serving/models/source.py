@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+MAX_VERSION = 2**63 - 1
+MAX_DIGITS = 100
+"""With leading zeros; Python takes long to read longer numbers."""
+
 Fingerprint: TypeAlias = tuple[tuple[str, int, int], ...]
 
 
@@ -41,4 +45,4 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdecimal() and len(name) < 19
+    return name.isascii() and name.isdecimal() and len(name) <= MAX_DIGITS and int(name) <= MAX_VERSION
