@@ -10,15 +10,11 @@ import importlib
 import logging
 import signal
 import socket
-import stat
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Final
 
-from keepfit import ports
-from keepfit.errors import ConfigError
 from keepfit.serving.app import Application
-from keepfit.serving.front import connections, limits
+from keepfit.serving.front import connections, limits, sockets
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.sniffing import Sniffer
 from keepfit.serving.settings import channel_arguments, tls
@@ -33,10 +29,8 @@ DRAIN_S: Final = 5.0
 """How long requests in flight may take after a signal."""
 _FLUSH_S = 1.0
 """How long clients may take to read their last answers."""
-_SOCKET_MODE = 0o660
 _NEW_OBJECTS = 20_000
 """So many more are looked through for garbage: more than the requests in flight have, which leave none."""
-_BACKLOG = 1024
 
 
 def run(options: Options) -> int:
@@ -47,7 +41,7 @@ def run(options: Options) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     allocator.keep_freed()
     secret = tls.LiveContext(options.ssl_config_file) if options.ssl_config_file else None
-    with _bound(options) as (rest, grpc), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with sockets.bound(options) as (rest, grpc), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         listeners = [(one, secret if options.rest_api_ssl else None) for one in rest] + [(one, secret) for one in grpc]
         runner.run(_serve(options, listeners, secret))
     return 0
@@ -68,7 +62,7 @@ async def _serve(
         await loop.create_server(
             lambda: Sniffer(accepted),
             sock=one,
-            backlog=_BACKLOG,
+            backlog=sockets.BACKLOG,
             ssl=None if live is None else live.context,
             ssl_handshake_timeout=None if live is None else limits.HEADERS_S,
         )
@@ -110,49 +104,6 @@ async def _until(condition: Callable[[], bool], timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
             while not condition():  # noqa: ASYNC110 - asked for some milliseconds at the end of a server's life
                 await asyncio.sleep(0.01)
-
-
-@contextlib.contextmanager
-def _bound(options: Options) -> Iterator[tuple[list[socket.socket], list[socket.socket]]]:
-    """Give the sockets of the REST and of the gRPC API; afterwards they are closed and gone."""
-    with contextlib.ExitStack() as stack:
-        rest, grpc = [], []
-        if options.rest_api_port:
-            rest.append(ports.listen(options.host, options.rest_api_port, "REST API", "--rest_api_port", _BACKLOG))
-        if options.port:
-            grpc.append(ports.listen(options.host, options.port, "gRPC API", "--port", _BACKLOG))
-        if options.grpc_socket_path:
-            grpc.append(_bind_path(Path(options.grpc_socket_path)))
-            stack.callback(Path(options.grpc_socket_path).unlink, missing_ok=True)
-        for one in (*rest, *grpc):
-            stack.enter_context(one)
-        yield rest, grpc
-
-
-def _bind_path(path: Path) -> socket.socket:
-    """Return a Unix socket for user and group; one that a server has left behind is replaced."""
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if path.exists():
-            _remove_if_left_behind(path)
-        bound.bind(str(path))
-        path.chmod(_SOCKET_MODE)
-    except OSError as error:
-        bound.close()
-        raise ConfigError(f"--grpc_socket_path={path} cannot be listened on: {error.strerror or error}") from error
-    return bound
-
-
-def _remove_if_left_behind(path: Path) -> None:
-    if not stat.S_ISSOCK(path.stat().st_mode):
-        raise ConfigError(f"--grpc_socket_path={path} is there already, and is not a socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            path.unlink()
-        else:
-            raise ConfigError(f"--grpc_socket_path={path} is in use: another server listens there")
 
 
 def _loop_factory() -> Any:

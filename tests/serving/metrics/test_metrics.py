@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from keepfit import exposition
-from keepfit.serving.metrics.counting import KEPT_VERSIONS, TF_LATENCY_BOUNDS_US, ServingMetrics
+from keepfit.serving.metrics import bounds
+from keepfit.serving.metrics.counting import KEPT_VERSIONS, ServingMetrics
 from keepfit.serving.requests.timing import Timing
 
 DOCS = Path(__file__).parents[3] / "docs" / "serving.md"
@@ -66,7 +67,7 @@ def test_requests_are_counted_under_tensorflow_servings_names_and_units(observed
 
 
 def test_bounds_are_printed_as_there():
-    assert [f"{bound:g}" for bound in TF_LATENCY_BOUNDS_US[:4]] == ["10", "18", "32.4", "58.32"]
+    assert [f"{bound:g}" for bound in bounds.TF_LATENCY_US[:4]] == ["10", "18", "32.4", "58.32"]
 
 
 def test_ours_tell_version_signature_and_phase(observed):

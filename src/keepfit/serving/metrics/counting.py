@@ -11,17 +11,9 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from keepfit.metrics import Counter, Distribution, Histogram, Labels
+from keepfit.serving.metrics import bounds
 from keepfit.serving.requests.timing import Timing, now
 
-TF_LATENCY_BOUNDS_US = tuple(10 * 1.8**power for power in range(33))
-"""TensorFlow Serving's buckets (servables/tensorflow/util.cc), as are those that follow."""
-TF_EXAMPLE_BOUNDS = tuple(2.0**power for power in range(15))
-TF_QUEUE_BOUNDS_US = tuple(100 * 1.2**power for power in range(52))
-LATENCY_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-PHASE_BOUNDS_S = (0.00005, 0.0001, 0.00025, *LATENCY_BOUNDS_S[:-1])
-TF_RUN_BOUNDS_US = tuple(1000 * 2.0**power for power in range(20))
-"""TensorFlow's (core/common_runtime/metrics.cc)."""
-ROW_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 PHASES = ("parse", "queue", "run", "serialise")
 KEPT_VERSIONS = 32
 """Of each model; the series of those that came before them end."""
@@ -100,16 +92,16 @@ class ServingMetrics(Collector):
             ":tensorflow:serving:request_latency",
             "Time of a request that was answered, in microseconds.",
             ("model_name", "API", "entrypoint"),
-            TF_LATENCY_BOUNDS_US,
+            bounds.TF_LATENCY_US,
         )
         self.tf_runtime = Histogram(
             ":tensorflow:serving:runtime_latency",
             "Time in which the model ran for a request, in microseconds.",
             ("model_name", "API", "runtime"),
-            TF_LATENCY_BOUNDS_US,
+            bounds.TF_LATENCY_US,
         )
         self.tf_examples = Histogram(
-            ":tensorflow:serving:request_example_counts", "Examples of a request.", ("model",), TF_EXAMPLE_BOUNDS
+            ":tensorflow:serving:request_example_counts", "Examples of a request.", ("model",), bounds.TF_EXAMPLES
         )
         self.tf_example_total = Counter(
             ":tensorflow:serving:request_example_count_total", "Examples of all requests.", ("model",)
@@ -118,7 +110,7 @@ class ServingMetrics(Collector):
             ":tensorflow:serving:batching_session:queuing_latency",
             "Time of a request in the queue, in microseconds.",
             ("thread_pool_name",),
-            TF_QUEUE_BOUNDS_US,
+            bounds.TF_QUEUE_US,
         )
         self.tf_runs = Counter(":tensorflow:serving:batching_session:wrapped_run_count", "Batches that were run.", ())
         self.tf_graph_runs = Counter(":tensorflow:core:graph_runs", "Runs of a model that succeeded.", ())
@@ -129,7 +121,7 @@ class ServingMetrics(Collector):
             ":tensorflow:core:graph_run_time_usecs_histogram",
             "Time of a run of a model, in microseconds.",
             (),
-            TF_RUN_BOUNDS_US,
+            bounds.TF_RUN_US,
         )
         self._run_times: list[float] = []
         by_request = ("model", "version", "signature", "api", "call")
@@ -138,15 +130,15 @@ class ServingMetrics(Collector):
             "keepfit_refused_requests_total", "Requests that were not let in, by reason.", ("api", "status")
         )
         self.latency = Histogram(
-            "keepfit_request_seconds", "Time of a request that was answered.", by_request, LATENCY_BOUNDS_S
+            "keepfit_request_seconds", "Time of a request that was answered.", by_request, bounds.LATENCY_S
         )
         self.phases = Histogram(
             "keepfit_request_phase_seconds",
             "Where that time went: parse, queue, run, serialise.",
             (*by_request, "phase"),
-            PHASE_BOUNDS_S,
+            bounds.PHASE_S,
         )
-        self.rows = Histogram("keepfit_batch_rows", "Rows of a batch as run.", ("model", "version"), ROW_BOUNDS)
+        self.rows = Histogram("keepfit_batch_rows", "Rows of a batch as run.", ("model", "version"), bounds.ROWS)
         self._series: dict[Labels, _Series] = {}
         self._versions: dict[str, list[str]] = {}
         registry.register(self)

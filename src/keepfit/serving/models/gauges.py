@@ -9,7 +9,7 @@ import psutil
 from prometheus_client.core import Metric
 
 from keepfit.metrics import Counter, Histogram, Labels, gauge
-from keepfit.serving.metrics.counting import TF_LATENCY_BOUNDS_US
+from keepfit.serving.metrics import bounds
 from keepfit.serving.models.models import Models
 from keepfit.serving.models.policy import State
 from keepfit.serving.models.servable import Servable
@@ -74,7 +74,7 @@ def _loads(servables: list[Servable]) -> Iterable[Metric]:
         ":tensorflow:serving:model_warmup_latency",
         "Time of a version's warmup requests, in microseconds.",
         ("model_path", "status"),
-        TF_LATENCY_BOUNDS_US,
+        bounds.TF_LATENCY_US,
         {(str(one.path), "OK"): one.warmup_us for one in loaded if any(one.warmup_us.counts)},
     ).collect()
 

@@ -15,7 +15,7 @@ from keepfit.dtypes import Array
 from keepfit.errors import KeepfitError, ModelLoadError, UnavailableError
 from keepfit.metrics import Distribution
 from keepfit.serving.batching.batcher import Batcher
-from keepfit.serving.metrics.counting import TF_LATENCY_BOUNDS_US
+from keepfit.serving.metrics import bounds
 from keepfit.serving.models.policy import State
 from keepfit.serving.models.replica import Replica
 from keepfit.serving.settings.batching_config import Batching
@@ -78,7 +78,7 @@ class Servable:
         """How long the last load took that succeeded, with all that belongs to it."""
         self.graph_load_s = 0.0
         """How long all loads took without starting processes and without warmups."""
-        self.warmup_us = Distribution(TF_LATENCY_BOUNDS_US, [0] * (len(TF_LATENCY_BOUNDS_US) + 1))
+        self.warmup_us = Distribution(bounds.TF_LATENCY_US, [0] * (len(bounds.TF_LATENCY_US) + 1))
         """How long the warmup requests of each load took."""
         self.was_available = False
         self._batching = batching
