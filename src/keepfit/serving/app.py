@@ -12,8 +12,9 @@ from keepfit.serving.metrics.counting import ServingMetrics
 from keepfit.serving.models import model_config
 from keepfit.serving.models.config_watch import ConfigWatch
 from keepfit.serving.models.gauges import gauges
-from keepfit.serving.models.manager import Rules, Slots
+from keepfit.serving.models.manager import Rules
 from keepfit.serving.models.models import Models
+from keepfit.serving.models.slots import Slots
 from keepfit.serving.requests import cors
 from keepfit.serving.requests.access_log import AccessLog
 from keepfit.serving.requests.admission import Admission, Limits

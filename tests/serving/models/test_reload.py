@@ -9,9 +9,10 @@ from prometheus_client import CollectorRegistry
 from keepfit import protos
 from keepfit.errors import FailedPreconditionError, InvalidRequestError, ModelNotFoundError, ReloadError
 from keepfit.serving.metrics.counting import ServingMetrics
-from keepfit.serving.models.manager import Rules, Slots
+from keepfit.serving.models.manager import Rules
 from keepfit.serving.models.model_config import ModelConfig
 from keepfit.serving.models.models import Models
+from keepfit.serving.models.slots import Slots
 from keepfit.serving.workers.worker_process import Workers
 
 

@@ -6,16 +6,16 @@ Knows nothing of HTTP or gRPC. All of it runs on one event loop; only the disk i
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from keepfit.errors import KeepfitError, ModelLoadError
-from keepfit.serving.models import memory, policy, source
+from keepfit.serving.models import policy, shortage, source
 from keepfit.serving.models.failures import Failures
 from keepfit.serving.models.model_config import ModelConfig
 from keepfit.serving.models.policy import Specific, State
 from keepfit.serving.models.servable import Observer, Servable
+from keepfit.serving.models.slots import Slots
 from keepfit.serving.settings import batching_config
 from keepfit.serving.settings.batching_config import Batching
 from keepfit.serving.workers.load_request import LoadRequest
@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 KEPT_ENDED = 32
 """How many versions that are not served any more still appear in the status."""
 _NONE = Specific(frozenset())
-_MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +49,6 @@ class VersionStatus:
     version: int
     state: State
     error: KeepfitError | None
-
-
-class Slots:
-    """Keeps the number of versions that are loaded, and unloaded, at the same time within bounds, over all models."""
-
-    def __init__(self, load: int, unload: int, at_start: int) -> None:
-        self._load = asyncio.Semaphore(load)
-        self._at_start = asyncio.Semaphore(at_start)
-        self.unload = asyncio.Semaphore(unload)
-        self.starting = True
-        """While the server starts, the bound is another one, because nothing is served yet that loading could slow."""
-
-    @property
-    def load(self) -> AbstractAsyncContextManager[None]:
-        """What is held while a version is loaded."""
-        return self._at_start if self.starting else self._load
 
 
 class Manager:
@@ -233,14 +216,15 @@ class Manager:
             servable.begin(State.LOADING)
             try:
                 await self._failures.begin(servable.version, servable.path)
-                shortage = await asyncio.to_thread(self._shortage, servable, self._loaded())
+                await asyncio.to_thread(shortage.check, servable, self._loaded(), self._rules.workers_per_model)
+            except ModelLoadError as error:
+                servable.refuse(error)
+                return
             except Exception as error:  # the top of a task: whatever it is, the version must not be LOADING for ever
                 logger.exception("Version %d of %s could not be looked at", servable.version, self.model)
-                shortage = ModelLoadError(f"{servable.path} cannot be looked at: {error}")
-            if shortage is None:
-                await servable.load()
-            else:
-                servable.refuse(shortage)
+                servable.refuse(ModelLoadError(f"{servable.path} cannot be looked at: {error}"))
+                return
+            await servable.load()
 
     async def _unload(self, servable: Servable) -> None:
         async with self._slots.unload:
@@ -252,24 +236,6 @@ class Manager:
     def _loaded(self) -> Servable | None:
         """Return a version that runs, as a measure of what another one needs."""
         return next((servable for servable in self._servables.values() if servable.pids), None)
-
-    def _shortage(self, servable: Servable, other: Servable | None) -> ModelLoadError | None:
-        """Return the error of a version for which there is not enough memory, by an estimate."""
-        files = source.size_of(servable.path)
-        if other is None or not other.pids:
-            needed = memory.needed(files)
-        else:
-            needed = memory.needed(files, source.size_of(other.path), memory.used_by(other.pids[0]))
-        needed *= self._rules.workers_per_model
-        left = memory.available()
-        if needed <= left:
-            return None
-        name = f"{{name: {servable.model} version: {servable.version}}}"
-        return ModelLoadError(
-            f"Insufficient resources to load servable {name}: it needs about {needed // _MIB} MiB of memory, "
-            f"and {left // _MIB} MiB are available",
-            "RESOURCE_EXHAUSTED",
-        )
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

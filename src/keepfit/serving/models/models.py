@@ -16,9 +16,10 @@ from keepfit.errors import (
     ReloadError,
     UnavailableError,
 )
-from keepfit.serving.models.manager import Manager, Rules, Slots, VersionStatus
+from keepfit.serving.models.manager import Manager, Rules, VersionStatus
 from keepfit.serving.models.model_config import ModelConfig, models_of
 from keepfit.serving.models.servable import Observer, Servable
+from keepfit.serving.models.slots import Slots
 from keepfit.serving.requests.status import status_name
 from keepfit.serving.workers.worker_process import Workers
 
