@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from keepfit import protos
-from keepfit.serving.rest import api as rest
+from keepfit.serving import rest
 
 DESCRIPTION = schemathesis.openapi.from_path(Path(rest.__file__).with_name("openapi.json"))
 OPERATIONS = {operation.ok().label: operation.ok() for operation in DESCRIPTION.get_all_operations()}

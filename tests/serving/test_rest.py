@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from keepfit import errors
 from keepfit.errors import InferenceError, ServingError
 from keepfit.serving.requests.status import NUMBERS, STATUS_NAMES
-from keepfit.serving.rest import api as rest
+from keepfit.serving.rest.response import STATUS_CODES
 from keepfit.serving.settings import monitoring
 
 
@@ -254,7 +254,7 @@ def test_large_body_is_taken(shared):
 
 
 def test_table_of_codes_is_total():
-    assert rest.STATUS_CODES.keys() == NUMBERS.keys() - {"OK"}
+    assert STATUS_CODES.keys() == NUMBERS.keys() - {"OK"}
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ServingError)}
     named = {kind for kind in kinds if STATUS_NAMES.keys() & set(kind.__mro__)}
     assert kinds - {ServingError, InferenceError} == named

@@ -21,8 +21,8 @@ from keepfit.serving.requests.admission import Admission
 from keepfit.serving.requests.errand import Errand
 from keepfit.serving.requests.exchange import GRPC, Body, Channel, Fields, Head
 from keepfit.serving.requests.status import status_name
-from keepfit.serving.rest import api as rest
-from keepfit.serving.rest.api import JSON, Response, RestApi
+from keepfit.serving.rest.api import RestApi
+from keepfit.serving.rest.response import JSON, Response, error_response
 
 logger = logging.getLogger(__name__)
 
@@ -220,7 +220,7 @@ class RequestVisit:
         if self._is_grpc:
             self._reply(grpc_wire.error_reply(error))
         else:
-            response = rest.error_response(error)
+            response = error_response(error)
             self._write(response, response.body)
         self._end()
 
