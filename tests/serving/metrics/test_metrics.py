@@ -174,14 +174,14 @@ def test_histograms_have_tensorflows_buckets(observed):
     metrics.observe_request("m", "GRPC", "classify", "OK", timing())
     metrics.observe_run(0.001)
     found = list(read())
-    for name, bounds in {
+    for name, count in {
         "serving:request_latency": 33,
         "serving:runtime_latency": 33,
         "serving:request_example_counts": 15,
         "serving:batching_session:queuing_latency": 52,
         "core:graph_run_time_usecs_histogram": 20,
     }.items():
-        assert len([one for one, *_ in found if one == f":tensorflow:{name}_bucket"]) == bounds + 1, name
+        assert len([one for one, *_ in found if one == f":tensorflow:{name}_bucket"]) == count + 1, name
 
 
 def test_runs_of_models_are_counted_under_tensorflows_names(observed):
