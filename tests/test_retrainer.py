@@ -49,6 +49,21 @@ def test_first_version_is_trained_at_once_and_only_if_there_is_none(retrainers, 
     assert told == ["has no version yet and trains the first one"]
 
 
+def test_it_announces_once_there_is_a_version_then_keeps_the_schedule_until_told_not_to(retrainers, promoted):
+    told = []
+    answers = iter([True, True, True, False])
+    retrainers(promoted, told).run(lambda: next(answers), lambda: told.append("announced"))
+    announced, following = told
+    assert announced == "announced"
+    assert following.startswith("the next scheduled retraining is on ")
+
+
+def test_it_announces_nothing_if_it_is_stopped_before_there_is_a_version(retrainers, user_project):
+    told = []
+    retrainers(user_project, told).run(lambda: False, lambda: told.append("announced"))
+    assert told == ["has no version yet and trains the first one"]
+
+
 def test_a_run_that_met_a_full_or_forbidden_folder_is_tried_again_later_and_later(retrainers, user_project):
     (user_project.folder / "models").write_text("a file stands where a folder is expected")
     told = []

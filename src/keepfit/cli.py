@@ -73,7 +73,7 @@ def up(config: _Config = None) -> None:
     """Run everything: first training if needed, model server, web page, schedule."""
     from keepfit.up import Stack
 
-    stack = Stack(_project(config), config, _console(), os.environ)
+    stack = Stack(_project(config), _arguments(config), _console(), os.environ)
     _call_on_signals(stack.stop)
     stack.run()
 
@@ -91,7 +91,7 @@ def trainer(
     project = _project(config)
     section = project.config.trainer
     endpoint = Endpoint(project, host or section.host, port or section.port, os.environ)
-    service = Trainer(project, config, endpoint, _console(), os.environ)
+    service = Trainer(project, _arguments(config), endpoint, _console(), os.environ)
     _call_on_signals(service.stop)
     service.run()
 
@@ -288,6 +288,28 @@ def compare(
         _print_parts(comparison_tables(found, one.name, other.name))
 
 
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(metavar="RUN_OR_VERSION", help="A version, or (the beginning of) a run's id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    config: _Config = None,
+) -> None:
+    """Train a recorded version again in a fresh process, and say whether every bit is the same; publish nothing."""
+    from keepfit import lookup
+    from keepfit.reproduce import reproduce
+    from keepfit.tables.reproduce import reproduction_tables
+
+    project = _project(config)
+    entry = lookup.find(_account(lookup.read(project)), name)
+    found = reproduce(project, entry)
+    if as_json:
+        _print_json({"name": entry.name, **found.to_dict()})
+    else:
+        _print_parts(reproduction_tables(found, entry.name))
+    if found.outcome != "identical":
+        sys.exit(exits.DIFFERENT)
+
+
 @app.command(name="api-key")
 def api_key(
     name: Annotated[str, typer.Argument(help="Who the key is for: letters, digits, - and _.")],
@@ -319,32 +341,15 @@ def _project(config: Path | None) -> "Project":
     return loaded
 
 
+def _arguments(config: Path | None) -> tuple[str, ...]:
+    """Return how the processes of this one find the project: as it did, by a path or in the current folder."""
+    return () if config is None else ("--config", str(config))
+
+
 def _console() -> "Console":
     from keepfit.console import PatientConsole
 
     return PatientConsole()
-
-
-@app.command()
-def reproduce(
-    name: Annotated[str, typer.Argument(metavar="RUN_OR_VERSION", help="A version, or (the beginning of) a run's id.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    config: _Config = None,
-) -> None:
-    """Train a recorded version again in a fresh process, and say whether every bit is the same; publish nothing."""
-    from keepfit import lookup
-    from keepfit.reproduce import reproduce
-    from keepfit.tables.reproduce import reproduction_tables
-
-    project = _project(config)
-    entry = lookup.find(_account(lookup.read(project)), name)
-    found = reproduce(project, entry)
-    if as_json:
-        _print_json({"name": entry.name, **found.to_dict()})
-    else:
-        _print_parts(reproduction_tables(found, entry.name))
-    if found.outcome != "identical":
-        sys.exit(exits.DIFFERENT)
 
 
 def _account(found: "Account") -> "Account":

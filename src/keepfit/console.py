@@ -4,6 +4,7 @@ import os
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 
 
 class PatientConsole(Console):
@@ -15,3 +16,8 @@ class PatientConsole(Console):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def tell(console: Console, text: str) -> None:
+    """Print what Keepfit does, as a sentence without its subject."""
+    console.print(f"[bold]Keepfit[/] {escape(text)}", highlight=False, soft_wrap=True)

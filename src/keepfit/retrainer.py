@@ -1,9 +1,10 @@
 """Retrains a project by itself, each run in a process of its own, one at a time: the first version, and the schedule.
 
-Ticked by whoever keeps it. Knows nothing of servers and pages.
+Knows nothing of servers and pages.
 """
 
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
@@ -14,6 +15,7 @@ from keepfit.schedule.runner import Runner
 from keepfit.supervisor import start_keepfit
 from keepfit.versions import Versions
 
+TICK_S = 0.2
 FIRST_RETRY_S = 60.0
 LONGEST_RETRY_S = 3600.0
 _PASSING = frozenset({exits.STORAGE, exits.BUSY})
@@ -21,7 +23,7 @@ _PASSING = frozenset({exits.STORAGE, exits.BUSY})
 
 
 class Retrainer:
-    """The runs of one project. `tick` it regularly; `release` them in the end. Raises ConfigError for a wrong cron."""
+    """The runs of one project. `run` or `tick` it; `release` them in the end. Raises ConfigError for a wrong cron."""
 
     def __init__(
         self, project: Project, arguments: Sequence[str], environ: Mapping[str, str], tell: Callable[[str], None]
@@ -43,6 +45,21 @@ class Retrainer:
     def is_busy(self) -> bool:
         """Whether a run is under way."""
         return self._process is not None
+
+    def run(self, goes_on: Callable[[], bool], announce: Callable[[], None] = lambda: None) -> None:
+        """Train the first version if there is none, announce that, and retrain by schedule, as long as goes_on says.
+
+        It is asked after each fifth of a second, and may see to other things meanwhile.
+        """
+        self.want_first_version()
+        while self._tick_if(goes_on) and self.is_busy:
+            pass
+        if not goes_on():
+            return
+        announce()
+        self.start_schedule(datetime.now(UTC))
+        while self._tick_if(goes_on):
+            pass
 
     def want_first_version(self) -> None:
         """Train at the next tick if there is no version yet."""
@@ -80,6 +97,13 @@ class Retrainer:
         """Start nothing any more; return the process that runs, for `stop_processes`."""
         self._runner, self._wanted = None, None
         return [] if self._process is None else [self._process]
+
+    def _tick_if(self, goes_on: Callable[[], bool]) -> bool:
+        time.sleep(TICK_S)
+        if not goes_on():
+            return False
+        self.tick(time.monotonic())
+        return True
 
     def _ended(self, status: int, now: float) -> None:
         if status not in _PASSING:

@@ -18,6 +18,8 @@ FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 HEALTHY_AFTER_S = 60.0
 """A part that ran so long starts anew with the first delay."""
+STOP_WITHIN_S = 8.0
+"""All processes together, before they are killed: a service manager gives ten."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _last_line(log: Path) -> str:
     return lines[-1][:300] if lines else ""
 
 
-def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float) -> None:
+def stop_processes(processes: Sequence[subprocess.Popen[bytes]], timeout_s: float = STOP_WITHIN_S) -> None:
     """Ask all to end, and kill those that have not after `timeout_s` seconds together."""
     deadline = time.monotonic() + timeout_s
     for process in processes:

@@ -1,22 +1,18 @@
 """`keepfit trainer`: retrains a project whose model server and web page others keep running, as containers do."""
 
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 
+from keepfit.console import tell
 from keepfit.errors import StorageError
 from keepfit.monitor.endpoint import Endpoint
 from keepfit.project import Project
-from keepfit.retrainer import Retrainer
+from keepfit.retrainer import TICK_S, Retrainer
 from keepfit.storage import require_writable
 from keepfit.supervisor import stop_processes
 
-STOP_WITHIN_S = 8.0
-_TICK_S = 0.2
 _FOLDERS_EVERY_S = 5.0
 
 
@@ -26,16 +22,16 @@ class Trainer:
     def __init__(
         self,
         project: Project,
-        config_path: Path | None,
+        arguments: Sequence[str],
         endpoint: Endpoint,
         console: Console,
         environ: Mapping[str, str],
     ) -> None:
+        """Take the arguments with which a run finds the project."""
         self._project = project
         self._endpoint = endpoint
         self._console = console
-        arguments = () if config_path is None else ("--config", str(config_path))
-        self._retrainer = Retrainer(project, arguments, environ, self._tell)
+        self._retrainer = Retrainer(project, arguments, environ, lambda text: tell(console, text))
         self._stopping = False
 
     def run(self) -> None:
@@ -43,15 +39,9 @@ class Trainer:
         self._endpoint.start()
         try:
             self._await_folders()
-            self._retrainer.want_first_version()
-            self._tick()
-            while self._retrainer.is_busy and not self._stopping:
-                self._tick()
-            self._retrainer.start_schedule(datetime.now(UTC))
-            while not self._stopping:
-                self._tick()
+            self._retrainer.run(lambda: not self._stopping)
         finally:
-            stop_processes(self._retrainer.release(), STOP_WITHIN_S)
+            stop_processes(self._retrainer.release())
             self._endpoint.stop()
 
     def stop(self) -> None:
@@ -67,9 +57,9 @@ class Trainer:
                 if not trouble:
                     return
                 if trouble != said:
-                    self._tell(f"cannot train: {trouble}")
+                    tell(self._console, f"cannot train: {trouble}")
                 said, look_at = trouble, time.monotonic() + _FOLDERS_EVERY_S
-            time.sleep(_TICK_S)
+            time.sleep(TICK_S)
 
     def _folder_trouble(self) -> str:
         try:
@@ -78,11 +68,3 @@ class Trainer:
         except StorageError as error:
             return str(error)
         return ""
-
-    def _tick(self) -> None:
-        time.sleep(_TICK_S)
-        if not self._stopping:
-            self._retrainer.tick(time.monotonic())
-
-    def _tell(self, text: str) -> None:
-        self._console.print(f"[bold]Keepfit[/] {escape(text)}", highlight=False, soft_wrap=True)

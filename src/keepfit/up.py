@@ -1,23 +1,19 @@
 """`keepfit up`: the whole loop as one process tree. Knows which parts there are; the supervisor keeps them running."""
 
 import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import httpx
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from keepfit import ports
+from keepfit.console import tell
 from keepfit.project import Project
 from keepfit.retrainer import Retrainer
 from keepfit.storage import make_folder
 from keepfit.supervisor import Part, Supervisor, stop_processes
 
-STOP_WITHIN_S = 8.0
-_TICK_S = 0.2
 _SHOWN_WITHIN_S = 30.0
 
 
@@ -25,15 +21,14 @@ class Stack:
     """Model server, frontend and schedule of one project. `run` until `stop`."""
 
     def __init__(
-        self, project: Project, config_path: Path | None, console: Console, environ: Mapping[str, str]
+        self, project: Project, arguments: Sequence[str], console: Console, environ: Mapping[str, str]
     ) -> None:
+        """Take the arguments with which the parts find the project."""
         self._project = project
-        # the parts find the project as this process did: by the path that was named, or in the current folder
-        self._config = () if config_path is None else ("--config", str(config_path))
+        self._arguments = tuple(arguments)
         self._console = console
-        self._environ = environ
-        self._supervisor = Supervisor(environ, self._tell)
-        self._retrainer = Retrainer(project, self._config, environ, self._tell)
+        self._supervisor = Supervisor(environ, lambda text: tell(console, text))
+        self._retrainer = Retrainer(project, arguments, environ, lambda text: tell(console, text))
         self._stopping = False
 
     def run(self) -> None:
@@ -41,17 +36,18 @@ class Stack:
         self._require_free_ports()
         try:
             self._start_parts()
-            self._train_first_version()
-            self._show_addresses()
-            self._retrainer.start_schedule(datetime.now(UTC))
-            while not self._stopping:
-                self._tick()
+            self._retrainer.run(self._goes_on, self._show_addresses)
         finally:
-            self._stop_processes()
+            tell(self._console, "stops")
+            stop_processes([*self._supervisor.release(), *self._retrainer.release()])
 
     def stop(self) -> None:
         """End `run` soon. May be called from a signal handler."""
         self._stopping = True
+
+    def _goes_on(self) -> bool:
+        self._supervisor.poll(time.monotonic())
+        return not self._stopping
 
     def _require_free_ports(self) -> None:
         serving, frontend = self._project.config.serving, self._project.config.frontend
@@ -63,24 +59,8 @@ class Stack:
     def _start_parts(self) -> None:
         now, logs = time.monotonic(), make_folder(self._project.logs_dir)
         if not self._project.serving_is_elsewhere:
-            self._supervisor.start(Part("model server", ("serve", *self._config), logs / "server.log"), now)
-        self._supervisor.start(Part("frontend", ("frontend", *self._config), logs / "frontend.log"), now)
-
-    def _train_first_version(self) -> None:
-        self._retrainer.want_first_version()
-        self._tick()
-        while self._retrainer.is_busy and not self._stopping:
-            self._tick()
-
-    def _tick(self) -> None:
-        time.sleep(_TICK_S)
-        now = time.monotonic()
-        self._supervisor.poll(now)
-        self._retrainer.tick(now)
-
-    def _stop_processes(self) -> None:
-        self._console.print("[bold]Keepfit[/] stops")
-        stop_processes([*self._supervisor.release(), *self._retrainer.release()], STOP_WITHIN_S)
+            self._supervisor.start(Part("model server", ("serve", *self._arguments), logs / "server.log"), now)
+        self._supervisor.start(Part("frontend", ("frontend", *self._arguments), logs / "frontend.log"), now)
 
     def _show_addresses(self) -> None:
         config = self._project.config
@@ -92,7 +72,7 @@ class Stack:
             table.add_row("  [bold]gRPC API[/]", f"{_reachable(config.serving.host)}:{config.serving.grpc_port}", "")
         table.add_row("  [bold]metrics[/]", f"{self._project.serving_url}/monitoring/prometheus/metrics", "")
         self._await(f"{page}/healthz")
-        self._console.print(f"[bold]Keepfit[/] runs model {config.model_name} (Ctrl-C stops it)", highlight=False)
+        tell(self._console, f"runs model {config.model_name} (Ctrl-C stops it)")
         self._console.print(table, highlight=False)
 
     def _await(self, url: str) -> None:
@@ -106,9 +86,6 @@ class Stack:
                 self._supervisor.poll(time.monotonic())
             else:
                 return
-
-    def _tell(self, text: str) -> None:
-        self._console.print(f"[bold]Keepfit[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def _reachable(host: str) -> str:
