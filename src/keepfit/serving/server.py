@@ -57,7 +57,7 @@ async def _serve(
     application = Application(options)
     await application.start()
     arguments = channel_arguments.parse(options.grpc_channel_arguments)
-    accepted = Connections(application, connections.limit(), arguments)
+    accepted = Connections(application, connections.limit(), options.max_held_bytes, arguments)
     servers = [
         await loop.create_server(
             lambda: Sniffer(accepted),

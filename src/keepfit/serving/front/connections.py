@@ -4,6 +4,7 @@ One look a second over all of them stands in for a timer in each. Knows no proto
 """
 
 import asyncio
+import logging
 import math
 import resource
 from typing import Protocol
@@ -12,11 +13,17 @@ from keepfit.serving.front import limits
 from keepfit.serving.requests.exchange import Host
 from keepfit.serving.settings.channel_arguments import ChannelArguments
 
+logger = logging.getLogger(__name__)
+
 LOOK_EVERY_S = 1.0
 
 
 class Connection(Protocol):
     """What is asked of a connection of any protocol."""
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How many bytes of answers wait to be taken."""
 
     def look(self, now: float) -> None:
         """Do what is due, such as closing a connection whose time is up."""
@@ -24,11 +31,14 @@ class Connection(Protocol):
     def close(self) -> None:
         """Close in order: what is written still goes out."""
 
+    def abort(self) -> None:
+        """Close at once."""
+
 
 class Connections:
     """The open connections, the application that answers them, and how long they may be open."""
 
-    def __init__(self, host: Host, limit: int, arguments: ChannelArguments) -> None:
+    def __init__(self, host: Host, limit: int, max_unsent_bytes: int, arguments: ChannelArguments) -> None:
         self.host = host
         self.arguments = arguments
         idle_ms, age_ms = arguments.max_connection_idle_ms, arguments.max_connection_age_ms
@@ -38,6 +48,7 @@ class Connections:
         self.now = asyncio.get_running_loop().time()
         """The loop's time at the last look."""
         self._limit = limit
+        self._max_unsent_bytes = max_unsent_bytes
         self._open: set[Connection] = set()
         self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
@@ -74,6 +85,18 @@ class Connections:
         self._timer = loop.call_later(LOOK_EVERY_S, self._look)
         for connection in list(self._open):
             connection.look(self.now)
+        self._bound_unsent()
+
+    def _bound_unsent(self) -> None:
+        """Cut those who leave most unread, if all answers that are not taken together are too much."""
+        unsent = {connection: connection.unsent_bytes for connection in self._open}
+        too_much = sum(unsent.values()) - self._max_unsent_bytes
+        for connection in sorted(unsent, key=unsent.__getitem__, reverse=True):
+            if too_much <= 0:
+                return
+            logger.warning("A connection is cut: its client leaves %d bytes of answers unread", unsent[connection])
+            too_much -= unsent[connection]
+            connection.abort()
 
 
 def limit() -> int:

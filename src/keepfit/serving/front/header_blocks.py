@@ -4,6 +4,7 @@ A client sends the same block for each of its requests: what it meant is kept, a
 that depends, stays as it is.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,9 @@ from keepfit.serving.requests.exchange import Fields, Head
 _MAX_BYTES = limits.HEADERS_KIB * 1024
 _KEPT_BLOCKS = 64
 _KEPT_BLOCK_BYTES = 1024
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PATH = re.compile(rb"[\x21-\x7e]+")
 _OF_A_CONNECTION = (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
 """Fields that HTTP/2 does not have."""
 
@@ -87,8 +91,10 @@ class Decoder:
                 headers[name] = value
         authority = pseudo.pop(b":authority", None)
         if authority is not None:
-            headers.setdefault(b"host", authority)
-        is_malformed |= pseudo.keys() != {b":method", b":scheme", b":path"} or not pseudo.get(b":path")
+            is_malformed |= headers.setdefault(b"host", authority) != authority
+        is_malformed |= pseudo.keys() != {b":method", b":scheme", b":path"}
+        is_malformed |= _METHOD.fullmatch(pseudo.get(b":method", b"")) is None
+        is_malformed |= _PATH.fullmatch(pseudo.get(b":path", b"")) is None
         length = headers.get(b"content-length")
         if length is not None and not (length.isdigit() and len(length) <= 18):
             is_malformed, length = True, None
@@ -142,6 +148,6 @@ def _integer(value: int) -> bytes:
 
 
 def _is_field(name: bytes, value: bytes) -> bool:
-    if not name or name != name.lower() or name in _OF_A_CONNECTION or (name == b"te" and value != b"trailers"):
+    if not _NAME.fullmatch(name) or name in _OF_A_CONNECTION or (name == b"te" and value != b"trailers"):
         return False
     return not any(byte in value for byte in (b"\0", b"\r", b"\n"))

@@ -15,6 +15,7 @@ from keepfit.serving.front import http1_heads, limits
 from keepfit.serving.front.connections import Connections
 from keepfit.serving.front.http1_exchange import Exchange
 from keepfit.serving.front.http1_heads import KnownHead
+from keepfit.serving.front.stalling import Stalling
 from keepfit.serving.requests.exchange import Head
 
 LINGER_S: Final = 2.0
@@ -67,9 +68,11 @@ class Http1(asyncio.Protocol):
         self._is_ending = False
         """Whether what still comes is thrown away."""
         self._is_paused = False
+        self._is_blocked = False
+        """Whether the client does not take what is written already."""
+        self._stalling = Stalling(connections.now)
         self._opened = connections.now
         self._deadline = connections.now + connections.idle_s
-        self._write_deadline = math.inf
 
     # asyncio calls these
 
@@ -109,20 +112,27 @@ class Http1(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more requests from a client that does not take its answers."""
-        self._write_deadline = self._connections.now + limits.WRITE_S
+        self._is_blocked = True
         self._pause()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._write_deadline = math.inf
+        self._is_blocked = False
         self._resume()
 
     # Connections calls these
 
+    @property
+    def unsent_bytes(self) -> int:
+        """How many bytes of answers wait: for the client, or for their turn."""
+        waiting = sum([len(part) for exchange in self._exchanges for part in exchange.output])
+        return self._transport.get_write_buffer_size() + waiting
+
     def look(self, now: float) -> None:
         """Cut the connection if it takes too long."""
-        if now > self._write_deadline or (self._is_ending and now > self._deadline):
-            self._transport.abort()
+        is_stuck = self._stalling.is_stuck(self._transport.get_write_buffer_size(), now)
+        if is_stuck or (self._is_ending and now > self._deadline):
+            self.abort()
         elif now > self._deadline:
             if self._is_in_head or self._reading is not None:
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -135,6 +145,10 @@ class Http1(asyncio.Protocol):
         """Close in order."""
         self._is_ending = True
         self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
 
     # the parser calls these
 
@@ -150,6 +164,8 @@ class Http1(asyncio.Protocol):
     def on_url(self, part: bytes) -> None:
         """Take a part of the target."""
         self._target += part
+        if len(self._target) > limits.HEADERS_KIB * 1024:
+            raise _RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field; those behind a body in chunks count, and are not read."""
@@ -243,7 +259,7 @@ class Http1(asyncio.Protocol):
                 self._end()
                 return
         self._note_idle()
-        if self._write_deadline == math.inf:
+        if not self._is_blocked:
             self._resume()
 
     def _note_idle(self) -> None:

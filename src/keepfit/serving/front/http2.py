@@ -12,10 +12,13 @@ from keepfit.serving.front.header_blocks import Block, Decoder, OpenBlock
 from keepfit.serving.front.lifetime import Lifetime
 from keepfit.serving.front.outflow import Outflow
 from keepfit.serving.front.patience import Patience
+from keepfit.serving.front.stalling import Stalling
 from keepfit.serving.front.streams import Stream
 
 STREAM_WINDOW: Final = 16 * 2**20
 CONNECTION_WINDOW: Final = 64 * 2**20
+_STREAMS_A_FRAME: Final = 8
+"""To change the windows of so many streams costs as much as a frame that brings nothing."""
 
 
 class Http2(Outflow, asyncio.Protocol):
@@ -42,6 +45,9 @@ class Http2(Outflow, asyncio.Protocol):
         self._receive_window = CONNECTION_WINDOW
         self._max_streams = connections.arguments.max_concurrent_streams or limits.STREAMS
         self._patience = Patience()
+        self._stalling = Stalling(connections.now)
+        self._mark = (0, connections.now)
+        """The last stream that there was at some time, a while ago."""
         self._lifetime = Lifetime(connections.now, connections.idle_s, connections.age_s, connections.arguments)
         self._note_idle()
         values = {
@@ -80,12 +86,10 @@ class Http2(Outflow, asyncio.Protocol):
     def pause_writing(self) -> None:
         """Write no more bodies to a client that does not take them."""
         self.is_paused = True
-        self._lifetime.note_blocked(self._connections.now)
 
     def resume_writing(self) -> None:
         """Go on."""
         self.is_paused = False
-        self._lifetime.note_flowing()
         self._flush()
 
     # Connections calls these
@@ -93,9 +97,11 @@ class Http2(Outflow, asyncio.Protocol):
     def look(self, now: float) -> None:
         """Cut the connection if it takes too long, and ask a silent one whether it is still there."""
         self._patience.recover()
+        self._give_up_unfinished(now)
         due = self._lifetime.due(now)
-        if due == "abort" or (self._is_ending and not self._streams):
-            self._transport.abort()
+        is_stuck = self._stalling.is_stuck(self.unsent_bytes, now)
+        if is_stuck or due == "abort" or (self._is_ending and not self._streams):
+            self.abort()
         elif due == "close":
             self.close()
         elif due == "ping":
@@ -104,6 +110,10 @@ class Http2(Outflow, asyncio.Protocol):
     def close(self) -> None:
         """Close in order, saying which requests were taken."""
         self._end(frames.NO_ERROR, "")
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
 
     # the streams call this
 
@@ -189,6 +199,8 @@ class Http2(Outflow, asyncio.Protocol):
             if stream.is_whole or not flags & frames.END_STREAM:
                 raise StreamFailedError(number, frames.PROTOCOL_ERROR)
             self._finish_request(stream)
+        else:
+            self._endure()
 
     def _open(self, flags: int, number: int, block: Block) -> None:
         if self._is_ending or len(self._streams) >= self._max_streams:
@@ -225,8 +237,7 @@ class Http2(Outflow, asyncio.Protocol):
             self._widen(increment)
         elif (stream := self._streams.get(number)) is not None:
             stream.widen(increment)
-        if self._waiting:
-            self._flush()
+            self._flush_stream(stream)
 
     def _take_reset(self, flags: int, number: int, payload: memoryview) -> None:
         del flags
@@ -245,13 +256,16 @@ class Http2(Outflow, asyncio.Protocol):
         self._endure()
         if flags & frames.ACK:
             return
+        window = self._stream_window
         for name, value in frames.SETTING.iter_unpack(payload):
             if name == frames.INITIAL_WINDOW_SIZE:
-                self._resize_windows(self._streams.values(), value)
+                window = value
             elif name == frames.MAX_FRAME_SIZE:
                 self._resize_frames(value)
         self.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
-        self._flush()
+        if window != self._stream_window:  # only now: what is written from here on goes by the new settings
+            self._endure(len(self._streams) // _STREAMS_A_FRAME)
+            self._resize_windows(list(self._streams.values()), window)
 
     def _take_ping(self, flags: int, number: int, payload: memoryview) -> None:
         if number:
@@ -266,6 +280,7 @@ class Http2(Outflow, asyncio.Protocol):
         del flags, payload
         if number:
             raise ConnectionFailedError(frames.PROTOCOL_ERROR, "GOAWAY on a stream")
+        self._endure()
 
     def _take_priority(self, flags: int, number: int, payload: memoryview) -> None:
         del flags
@@ -275,14 +290,24 @@ class Http2(Outflow, asyncio.Protocol):
             raise StreamFailedError(number, frames.FRAME_SIZE_ERROR)
         self._endure()
 
-    def _endure(self) -> None:
-        """Count a frame that brings nothing."""
-        if self._patience.is_over():
+    def _endure(self, frames_like: int = 1) -> None:
+        """Count a frame that brings nothing, or costs as much as several of them."""
+        if self._patience.is_over(frames_like):
             raise ConnectionFailedError(frames.ENHANCE_YOUR_CALM, "too many frames that bring nothing")
 
     def _close(self) -> None:
         self._send()
         self._transport.close()
+
+    def _give_up_unfinished(self, now: float) -> None:
+        """Reset the streams whose requests have not come whole in time."""
+        last_stream, since = self._mark
+        if now - since < limits.BODY_S:
+            return
+        self._mark = (self._last_stream, now)
+        for stream in list(self._streams.values()):
+            if stream.number <= last_stream and not stream.is_whole:
+                self._fail_stream(StreamFailedError(stream.number, frames.CANCEL))
 
     def _drop(self, number: int) -> None:
         """Give a stream up."""
@@ -290,6 +315,7 @@ class Http2(Outflow, asyncio.Protocol):
         stream = self._streams.pop(number, None)
         if stream is None:
             return
+        self.queued_bytes -= stream.queued_bytes
         if stream.visit is not None:
             stream.visit.leave()
         if not self._streams:

@@ -21,7 +21,6 @@ class Lifetime:
         self._answer_s = answer_ms / 1000
         self._end = now + age_s
         self._deadline = now + limits.HEADERS_S
-        self._write_deadline = math.inf
         self._heard = now
         self._asked: float | None = None
 
@@ -37,18 +36,8 @@ class Lifetime:
         """Take note that there is one."""
         self._deadline = math.inf
 
-    def note_blocked(self, now: float) -> None:
-        """Take note that the other side takes no bytes."""
-        self._write_deadline = now + limits.WRITE_S
-
-    def note_flowing(self) -> None:
-        """Take note that it does again."""
-        self._write_deadline = math.inf
-
     def due(self, now: float) -> Due:
         """Return what is to be done; after a ping the other side has a while to answer."""
-        if now > self._write_deadline:
-            return "abort"
         if now > self._deadline or now > self._end:
             return "close"
         if self._asked is not None:

@@ -4,7 +4,7 @@ Knows nothing of what comes in.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from keepfit.serving.front import frames
 from keepfit.serving.front.frames import ConnectionFailedError
@@ -22,12 +22,18 @@ class Outflow:
         self._loop = asyncio.get_running_loop()
         self._output: list[bytes] = []
         self._waiting: dict[int, Stream] = {}
-        """Streams whose answers wait for room."""
+        """Streams whose answers wait for room on the connection."""
+        self.queued_bytes = 0
         self._stream_window = frames.DEFAULT_WINDOW
         """Of a stream that begins."""
         self.is_paused = False
         self.frame_bytes = frames.DEFAULT_FRAME_BYTES
         self.window = frames.DEFAULT_WINDOW
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How many bytes of answers wait for the other side."""
+        return self._transport.get_write_buffer_size() + self.queued_bytes
 
     def write(self, content: bytes) -> None:
         """Write frames: those of one turn of the event loop, such as the answers of a batch, all at once."""
@@ -46,18 +52,22 @@ class Outflow:
 
     def _flush(self) -> None:
         """Let the waiting streams write, until there is no more room."""
-        for number in list(self._waiting):
-            if self.is_paused or self.window <= 0:
-                return
-            self._waiting.pop(number).flush()
+        while self._waiting and self.window > 0 and not self.is_paused:
+            self._waiting.pop(next(iter(self._waiting))).flush()
+
+    def _flush_stream(self, stream: Stream) -> None:
+        """Let a stream write whose own window may have opened."""
+        self._waiting.pop(stream.number, None)
+        stream.flush()
 
     def _widen(self, increment: int) -> None:
         """Take note that the other side takes so much more; raises ConnectionFailedError."""
         self.window += increment
         if not increment or self.window > frames.MAX_WINDOW:
             raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
+        self._flush()
 
-    def _resize_windows(self, streams: Iterable[Stream], size: int) -> None:
+    def _resize_windows(self, streams: Sequence[Stream], size: int) -> None:
         """Give streams, those that are open and those to come, windows of a size; raises ConnectionFailedError."""
         if size > frames.MAX_WINDOW:
             raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
@@ -66,6 +76,8 @@ class Outflow:
             if stream.window > frames.MAX_WINDOW:
                 raise ConnectionFailedError(frames.FLOW_CONTROL_ERROR, "a window that cannot be")
         self._stream_window = size
+        for stream in streams:
+            self._flush_stream(stream)
 
     def _resize_frames(self, size: int) -> None:
         """Write frames of so many bytes at most; raises ConnectionFailedError."""

@@ -14,9 +14,9 @@ class Patience:
     def __init__(self) -> None:
         self._left = AT_ONCE
 
-    def is_over(self) -> bool:
-        """Count a frame, and tell whether it was one too many."""
-        self._left -= 1
+    def is_over(self, frames: int = 1) -> bool:
+        """Count a frame, or one that costs as much as several, and tell whether it was one too many."""
+        self._left -= frames
         return self._left < 0
 
     def recover(self) -> None:

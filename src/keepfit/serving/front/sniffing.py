@@ -40,6 +40,11 @@ class Sniffer(asyncio.Protocol):
         del exc
         self._connections.discard(self)
 
+    @property
+    def unsent_bytes(self) -> int:
+        """None: nothing was asked yet."""
+        return 0
+
     def look(self, now: float) -> None:
         """Close a connection that says nothing."""
         if now > self._deadline:
@@ -49,6 +54,11 @@ class Sniffer(asyncio.Protocol):
         """Close."""
         if self._transport is not None:
             self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _connection(self) -> tuple[Connections, asyncio.Transport, str | None, int | None]:
         assert self._transport is not None  # noqa: S101 - asyncio's promise

@@ -20,12 +20,14 @@ class Sender(Protocol):
     """How many more bytes of bodies it takes, over all streams."""
     is_paused: bool
     """Whether it does not take what is written already."""
+    queued_bytes: int
+    """How much of the streams' answers is not written."""
 
     def write(self, content: bytes) -> None:
         """Write frames."""
 
     def wait(self, stream: "Stream") -> None:
-        """Have flush() of a stream called as soon as there may be room."""
+        """Have flush() of a stream called as soon as there may be room on the connection."""
 
     def finished(self, stream: "Stream") -> None:
         """Hear that a stream's answer is written."""
@@ -92,7 +94,7 @@ class Stream:
         size = len(body)
         if size > min(self.window, connection.window, connection.frame_bytes):
             self.start(status, fields)
-            self._parts.append(memoryview(body))
+            self._queue(body)
             self.end(trailers)
             return
         self.window -= size
@@ -114,7 +116,7 @@ class Stream:
     def send(self, part: bytes) -> None:
         """Send a part of it."""
         if part:
-            self._parts.append(memoryview(part))
+            self._queue(part)
             self.flush()
 
     def end(self, trailers: Fields = ()) -> None:
@@ -123,10 +125,17 @@ class Stream:
         self._is_ended = True
         self.flush()
 
+    @property
+    def queued_bytes(self) -> int:
+        """How much of the answer is not written."""
+        return sum(map(len, self._parts))
+
     def flush(self) -> None:
-        """Write as much as the windows let."""
+        """Write as much as the windows let. If this stream's own is closed, it must be called when that opens."""
         connection = self._connection
         while self._parts:
+            if self.window <= 0:
+                return
             part = self._parts[0]
             size = min(len(part), self.window, connection.window, connection.frame_bytes)
             if size <= 0 or connection.is_paused:
@@ -134,6 +143,7 @@ class Stream:
                 return
             self.window -= size
             connection.window -= size
+            connection.queued_bytes -= size
             connection.write(frames.frame(frames.DATA, 0, self.number, part[:size]))
             if size < len(part):
                 self._parts[0] = part[size:]
@@ -144,6 +154,10 @@ class Stream:
                 self._finish(_trailing(self.number, self._trailers))
             else:
                 self._finish(frames.frame(frames.DATA, frames.END_STREAM, self.number))
+
+    def _queue(self, part: bytes) -> None:
+        self._parts.append(memoryview(part))
+        self._connection.queued_bytes += len(part)
 
     def _finish(self, output: bytes) -> None:
         if not self.is_whole:  # what is still to come of the request is not wanted
