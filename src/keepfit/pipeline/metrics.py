@@ -21,18 +21,6 @@ Array = NDArray[Any]
 
 BINS = 15
 """Of the calibration error, equally wide, as in Guo et al., On Calibration of Modern Neural Networks, 2017."""
-LARGER_IS_BETTER: dict[MetricName, bool] = {
-    "auc": True,
-    "f1": True,
-    "precision": True,
-    "recall": True,
-    "log_loss": False,
-    "brier": False,
-    "ece": False,
-    "mae": False,
-    "rmse": False,
-    "r2": True,
-}
 _OF_REGRESSION = ("mae", "rmse", "r2")
 
 

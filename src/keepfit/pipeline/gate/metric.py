@@ -5,7 +5,18 @@ from keepfit.pipeline.gate.evidence import Estimate, Evidence, MetricEvidence
 from keepfit.pipeline.gate.verdict import Bound, Direction, Interval, Outcome, RuleResult
 from keepfit.pipeline.gate.wording import number, signed
 
-_LARGER_IS_BETTER = ("auc", "f1", "precision", "recall", "r2")
+LARGER_IS_BETTER: dict[str, bool] = {
+    "auc": True,
+    "f1": True,
+    "precision": True,
+    "recall": True,
+    "log_loss": False,
+    "brier": False,
+    "ece": False,
+    "mae": False,
+    "rmse": False,
+    "r2": True,
+}
 
 
 def named_metrics(evidence: Evidence, rules: GateConfig) -> list[RuleResult]:
@@ -57,7 +68,7 @@ def _compared(found: MetricEvidence, config: MetricConfig, rows: int, rules: Gat
     difference, margin = found.difference, config.margin or 0.0
     if difference is None:
         return _undefined("metric_against_champion", found, rows)
-    larger = found.name in _LARGER_IS_BETTER
+    larger = LARGER_IS_BETTER[found.name]
     bound = Bound(-margin, "at_least") if larger else Bound(margin, "at_most")
     outcome = _strict(difference, bound)
     words = {"pass": "no worse", "fail": "worse", "inconclusive": "not shown to be no worse"}[outcome]

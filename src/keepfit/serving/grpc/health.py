@@ -15,7 +15,7 @@ from keepfit.serving.models.models import Models
 from keepfit.serving.requests.admission import Admission
 
 SERVICE = "/grpc.health.v1.Health/"
-CHECK, WATCH = SERVICE + "Check", SERVICE + "Watch"
+WATCH = SERVICE + "Watch"
 _SERVICES = frozenset(
     {
         "",

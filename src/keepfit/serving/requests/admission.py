@@ -11,8 +11,6 @@ from keepfit.serving.requests.keys import KeyFile
 
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 """What is answered without a key: load balancers and supervisors that ask have none, and learn nothing else."""
-
-
 _FRAME_BYTES = 5
 """Before each gRPC message."""
 

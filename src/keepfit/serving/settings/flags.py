@@ -56,11 +56,6 @@ def any_text(text: str) -> str:
     return text
 
 
-def tags(text: str) -> str:
-    """Return a comma-separated list, which may be empty."""
-    return text
-
-
 def integer(low: int, high: int, what: str = "a whole number") -> Callable[[str], int]:
     """Return a parser of integers within bounds."""
 
@@ -113,7 +108,7 @@ FLAGS: tuple[Flag, ...] = (
         "between looks at --model_config_file; 0 (default) reads it once; fractions allowed",
     ),
     Flag("file_system_poll_wait_seconds", seconds, "between looks at the folders (default 1); 0 looks once"),
-    Flag("saved_model_tags", tags, "comma-separated tags of the graph to serve (default serve)"),
+    Flag("saved_model_tags", any_text, "comma-separated tags of the graph to serve (default serve)"),
     Flag("prefer_tflite_model", boolean, "serve model.tflite of a version, if there is one (default false)"),
     Flag(
         "allow_version_labels_for_unavailable_models",

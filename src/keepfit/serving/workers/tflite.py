@@ -72,11 +72,6 @@ class TfliteModel:
                 f"Input {name!r} of {signature_name!r} takes shape {describe(shape)}, but got {describe(array.shape)}"
             )
 
-    def close(self) -> None:
-        """Free the model; it cannot be run afterwards."""
-        self._runners.clear()
-        self._interpreter = None
-
 
 class _SignatureRunner:
     """One of the signatures that the model has."""

@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -21,33 +21,22 @@ import numpy as np
 import tensorflow as tf
 
 from keepfit import protos, savedmodel
-from keepfit.dtypes import Array
 from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
 from keepfit.serving.workers import allocator, priority, tflite, warmup
 from keepfit.serving.workers.frames import Header, encode
 from keepfit.serving.workers.inbox import Inbox
 from keepfit.serving.workers.load_request import LoadRequest
-from keepfit.signatures import Signature
 
 Seconds: TypeAlias = tuple[float, float]
 """How long loading took, and its warmup requests: less than 0 if there are none."""
 
 
-class Model(Protocol):
+class Model(warmup.Model, Protocol):
     """What a worker can serve."""
 
     @property
     def signature_defs(self) -> Mapping[str, Any]:
         """The SignatureDef message of each signature."""
-
-    @property
-    def signatures(self) -> Mapping[str, Signature]:
-        """The same as values."""
-
-    def run(
-        self, signature_name: str, inputs: Mapping[str, Array], output_names: Sequence[str] | None = None
-    ) -> dict[str, Array]:
-        """Run a signature once."""
 
 
 def serve(connection: socket.socket) -> None:
