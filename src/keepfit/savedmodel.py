@@ -14,10 +14,13 @@ import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from tensorflow.core.protobuf.error_codes_pb2 import Code
 
+from keepfit import op_libraries
 from keepfit.errors import InferenceError, InvalidRequestError, ModelLoadError
 from keepfit.signatures import Signature, TensorSpec, describe, fits, signatures_of, unite, united_names
 
 __all__ = ["SavedModel", "Signature", "TensorSpec", "load"]
+
+_UNKNOWN_OP = "Op type not registered"
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -187,16 +190,29 @@ def load(path: Path, tags: Iterable[str] = ("serve",), session_config: bytes = b
             "NOT_FOUND",
         )
     config = _config(session_config)
+    try:
+        return _restore(path, wanted, config)
+    except ModelLoadError as error:
+        if _UNKNOWN_OP not in str(error):
+            raise
+    op_libraries.load()
+    try:
+        return _restore(path, wanted, config)
+    except ModelLoadError as error:
+        packages = " and ".join(op_libraries.PACKAGES.values())
+        raise ModelLoadError(f"{error} (Looked for it in {packages}, if installed.)", error.status) from error
+
+
+def _restore(path: Path, tags: Sequence[str], config: Any) -> SavedModel:
     graph = tf.Graph()
     session = tf.compat.v1.Session(graph=graph, config=config)
     try:
         with graph.as_default():
-            meta_graph = tf.compat.v1.saved_model.load(session, wanted, str(path))
+            meta_graph = tf.compat.v1.saved_model.load(session, tags, str(path))
     except Exception as error:  # TensorFlow raises OSError, RuntimeError, ValueError, KeyError, OpError and DecodeError
         session.close()
-        raise _load_error(path, wanted, error) from error
-    threads = config.inter_op_parallelism_threads
-    return SavedModel(session, meta_graph.signature_def, inter_op_threads=threads)
+        raise _load_error(path, tags, error) from error
+    return SavedModel(session, meta_graph.signature_def, inter_op_threads=config.inter_op_parallelism_threads)
 
 
 def _config(session_config: bytes) -> Any:
