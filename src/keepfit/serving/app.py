@@ -36,7 +36,9 @@ class Application:
         self._options = options
         registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._metrics = ServingMetrics(registry, lambda: gauges(self.models, self._admission))
+        self._metrics = ServingMetrics(
+            registry, lambda: gauges(self.models, self._admission), batching_config.thread_pool_name(options)
+        )
         self._workers = Workers(spare=options.spare_worker)
         self.models = Models(
             model_config.by_flags(options),

@@ -84,6 +84,16 @@ def test_flags_choose_the_limits(tmp_path):
     assert batching_config.of_options(enabled).max_batch_size == 5
 
 
+def test_threads_are_named_by_the_file(tmp_path):
+    file = tmp_path / "batching.txt"
+    file.write_text("thread_pool_name { value: 'threads' }")
+    name = batching_config.thread_pool_name
+    assert name(Options()) == name(Options(enable_batching=True)) == "model_server_batch_threads"
+    assert name(Options(enable_batching=True, batching_parameters_file=str(file))) == "threads"
+    file.write_text("")
+    assert name(Options(enable_batching=True, batching_parameters_file=str(file))) == ""
+
+
 def test_file_in_a_versions_folder_counts_for_that_version(tmp_path):
     assert batching_config.of_version(tmp_path) == Batching()
     (tmp_path / batching_config.PER_MODEL_FILE).write_text("max_batch_size { value: 3 }")

@@ -27,8 +27,6 @@ _TF_CALLS: Mapping[str, str] = {
     "multi_inference": "MultiInference",
 }
 """What TensorFlow Serving calls the calls, but for the entry point of REST, where it writes them small."""
-_THREAD_POOL = "model_server_batch_threads"
-"""The name that the batching threads have there unless a file gives another."""
 
 
 class _Series:
@@ -44,7 +42,7 @@ class _Series:
         self._phases = tuple(metrics.phases.at((*labels, phase)) for phase in PHASES)
         self._tf_latency = metrics.tf_latency.at((model, call if api == "REST" else name, api))
         self._tf_runtime = metrics.tf_runtime.at((model, name, "TF1"))
-        self._tf_queue = metrics.tf_queue.at((_THREAD_POOL,))
+        self._tf_queue = metrics.tf_queue.at((metrics.thread_pool,))
         self._examples: Distribution | None = None if call == "predict" else metrics.tf_examples.at((model,))
 
     def add(self, timing: Timing, ended: float) -> None:
@@ -81,10 +79,19 @@ class _Series:
 
 
 class ServingMetrics(Collector):
-    """All metrics of a model server. `gauges` gives those that are asked for when somebody looks."""
+    """All metrics of a model server. `gauges` gives those that are asked for when somebody looks.
 
-    def __init__(self, registry: CollectorRegistry, gauges: Callable[[], Iterable[Metric]] = tuple) -> None:
+    `thread_pool` is what TensorFlow Serving would call the threads that run batches.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        gauges: Callable[[], Iterable[Metric]] = tuple,
+        thread_pool: str = "",
+    ) -> None:
         self._gauges = gauges
+        self.thread_pool = thread_pool
         self.tf_requests = Counter(
             ":tensorflow:serving:request_count", "Requests, by outcome.", ("model_name", "status")
         )

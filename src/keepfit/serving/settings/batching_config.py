@@ -15,6 +15,7 @@ from keepfit.serving.settings import config_files
 from keepfit.serving.settings.options import Options
 
 PER_MODEL_FILE = "batching_params.pbtxt"
+DEFAULT_THREAD_POOL = "model_server_batch_threads"
 DEFAULT_BATCH_SIZE = 1000
 DEFAULT_ENQUEUED_BATCHES = 10
 """TensorFlow's defaults (SharedBatchScheduler::QueueOptions)."""
@@ -73,6 +74,14 @@ def of_options(options: Options) -> Batching:
     if not options.batching_parameters_file:
         return of_message(protos.BatchingParameters())
     return of_message(config_files.read(options.batching_parameters_file, protos.BatchingParameters))
+
+
+def thread_pool_name(options: Options) -> str:
+    """Return what TensorFlow Serving would call its threads for batches; raises ConfigError."""
+    if not options.enable_batching or not options.batching_parameters_file:
+        return DEFAULT_THREAD_POOL
+    name: str = config_files.read(options.batching_parameters_file, protos.BatchingParameters).thread_pool_name.value
+    return name
 
 
 def of_version(path: Path) -> Batching:
