@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import zlib
 
 import httpx
 import pytest
@@ -58,13 +59,17 @@ def test_identity_is_no_encoding(shared):
 
 
 @pytest.mark.parametrize("size", [1_000, 10_000_000])
-def test_content_that_grows_too_much_is_refused(size):
-    compressed = gzip.compress(b"0" * size)
-    assert len(asyncio.run(compression.gunzip(compressed, size))) == size
+@pytest.mark.parametrize(
+    ("pack", "unpack"), [(gzip.compress, compression.gunzip), (zlib.compress, compression.inflate)]
+)
+def test_content_that_grows_too_much_is_refused(size, pack, unpack):
+    compressed = pack(b"0" * size)
+    assert len(asyncio.run(unpack(compressed, size))) == size
     with pytest.raises(TooLargeError, match=f"larger than {size - 1} bytes"):
-        asyncio.run(compression.gunzip(compressed, size - 1))
-    with pytest.raises(InvalidRequestError):
-        asyncio.run(compression.gunzip(compressed[:-1], size))
+        asyncio.run(unpack(compressed, size - 1))
+    for damaged in (compressed[:-1], b"\0" + compressed):
+        with pytest.raises(InvalidRequestError):
+            asyncio.run(unpack(damaged, size))
 
 
 @pytest.mark.parametrize("size", [0, 1_000, 1_000_000])

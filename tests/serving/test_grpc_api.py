@@ -105,10 +105,13 @@ def test_large_messages_go_both_ways(prediction):
     assert len(answer.outputs["y"].float_val) == count
 
 
-def test_compressed_request_is_taken(shared):
-    with grpc.insecure_channel(f"127.0.0.1:{shared.grpc_port}", compression=grpc.Compression.Gzip) as channel:
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+@pytest.mark.parametrize("count", [1, 100_000])
+def test_compressed_request_is_taken(shared, compression, count):
+    with grpc.insecure_channel(f"127.0.0.1:{shared.grpc_port}", compression=compression) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        assert stub.Predict(request({"x": X}), timeout=10).outputs["y"].float_val[0] == 6.0
+        x = np.repeat(X[:1], count, axis=0)
+        assert list(stub.Predict(request({"x": x}), timeout=30).outputs["y"].float_val) == [6.0] * count
 
 
 WRONG_SIZE = TensorProto(dtype=1, tensor_content=b"123")
@@ -226,6 +229,7 @@ def test_method_that_there_is_not_is_unimplemented(channel):
         (b"\0\0\0\0\5abc", {}, "3"),
         (struct.pack(">BI", 0, 3) + b"\xff\xff\xff", {}, "3"),
         (struct.pack(">BI", 1, 3) + b"abc", {"grpc-encoding": "gzip"}, "3"),
+        (struct.pack(">BI", 1, 3) + b"abc", {"grpc-encoding": "deflate"}, "3"),
         (struct.pack(">BI", 1, 3) + b"abc", {"grpc-encoding": "snappy"}, "12"),
         (struct.pack(">BI", 0, 0), {"grpc-timeout": "soon"}, "3"),
         (struct.pack(">BI", 1, len(gzip.compress(b""))) + gzip.compress(b""), {"grpc-encoding": "gzip"}, "3"),

@@ -17,6 +17,7 @@ from keepfit.serving.requests.status import NUMBERS, status_name
 
 Message: TypeAlias = Any
 
+_DECOMPRESSORS = {compression.GZIP: compression.gunzip, compression.DEFLATE: compression.inflate}
 DEFAULT_TIMEOUT_S = 3600.0
 """Of a call without a deadline."""
 """Without a deadline of the client's, which should set one."""
@@ -82,9 +83,9 @@ async def decode(
     content: bytes | memoryview = memoryview(body)[_PREFIX.size :]  # which may be hundreds of megabytes
     if compressed:
         encoding = headers.get(b"grpc-encoding", b"identity")
-        if encoding != compression.GZIP:
+        if encoding not in _DECOMPRESSORS:
             raise UnimplementedError(f"The compression {encoding.decode(errors='replace')!r} is not available")
-        content = await compression.gunzip(content, limit)
+        content = await _DECOMPRESSORS[encoding](content, limit)
     try:
         return message_class.FromString(content)
     except protos.DecodeError as error:

@@ -1,4 +1,4 @@
-"""gzip within bounds, for REST's bodies and gRPC's messages, so that none of it holds up the event loop.
+"""gzip and deflate within bounds, for REST's bodies and gRPC's messages, so that none of it holds up the event loop.
 
 Knows neither HTTP nor gRPC but for how they name it.
 """
@@ -11,6 +11,7 @@ import zlib
 from keepfit.errors import InvalidRequestError, TooLargeError
 
 GZIP = b"gzip"
+DEFLATE = b"deflate"
 WORTH_BYTES = 1024
 """Less than this is not worth compressing."""
 _LEVEL = 1
@@ -25,6 +26,13 @@ async def gunzip(content: bytes | bytearray | memoryview, limit: int) -> bytes:
     if len(content) <= _AT_ONCE_BYTES:
         return _gunzip(content, limit)
     return await asyncio.to_thread(_gunzip, content, limit)
+
+
+async def inflate(content: bytes | bytearray | memoryview, limit: int) -> bytes:
+    """Return what was compressed as gRPC's deflate, which is zlib's form; raises as gunzip does."""
+    if len(content) <= _AT_ONCE_BYTES:
+        return _inflate(content, limit)
+    return await asyncio.to_thread(_inflate, content, limit)
 
 
 async def compress(content: bytes) -> bytes:
@@ -49,6 +57,21 @@ def _gunzip(content: bytes | bytearray | memoryview, limit: int) -> bytes:
             plain = stream.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InvalidRequestError("The gzip content cannot be decompressed, or not all of it is there") from error
+    return _bounded(plain, limit)
+
+
+def _inflate(content: bytes | bytearray | memoryview, limit: int) -> bytes:
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(content, limit + 1)
+    except zlib.error as error:
+        raise InvalidRequestError("The deflated content cannot be decompressed") from error
+    if len(plain) <= limit and not stream.eof:
+        raise InvalidRequestError("Not all of the deflated content is there")
+    return _bounded(plain, limit)
+
+
+def _bounded(plain: bytes, limit: int) -> bytes:
     if len(plain) > limit:
         raise TooLargeError(f"The content is larger than {limit} bytes when decompressed")
     return plain
