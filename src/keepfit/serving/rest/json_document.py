@@ -1,4 +1,4 @@
-"""JSON documents as TensorFlow Serving's REST API reads and prints them: with NaN and Infinity, and its error texts.
+"""JSON documents as TensorFlow Serving's REST API reads and prints them: with NaN and Infinity.
 
 Knows nothing of requests or tensors.
 """
@@ -12,46 +12,12 @@ import numpy as np
 import orjson
 
 from keepfit.errors import InvalidRequestError
+from keepfit.serving.rest.json_errors import refusal
 
 _SHOWN_CHARACTERS = 500
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SPECIAL = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|-?NaN|(-?)Inf(?:inity)?', re.DOTALL)
 """A string (which may hold anything), or one of the numbers that JSON does not have and rapidjson takes."""
-
-_TEXTS = {
-    "unexpected character, expected a JSON value": "Invalid value.",
-    "invalid literal, expected 'true'": "Invalid value.",
-    "invalid literal, expected 'false'": "Invalid value.",
-    "invalid literal, expected 'null'": "Invalid value.",
-    "no digit after sign": "Invalid value.",
-    "input data is empty": "The document is empty.",
-    "unexpected character, expected a string key": "Missing a name for object member.",
-    "unexpected character, expected ':' after key": "Missing a colon after a name of object member.",
-    "unexpected character, expected ',' or '}'": "Missing a comma or } after an object member.",
-    "unexpected character, expected ',' or ']'": "Missing a comma or ] after an array element.",
-    "unexpected content after document": "The document root must not be followed by other values.",
-    "number is infinity when parsed as double": "Number too big to be stored in double.",
-    "no digit after decimal point": "Miss fraction part in number.",
-    "no digit after exponent sign": "Miss exponent in number.",
-    "invalid escaped sequence in string": "Invalid escape character in string.",
-    "no low surrogate in string": "The surrogate pair in string is invalid.",
-    "unexpected control character in string": "Invalid encoding in string.",
-    "str is not valid UTF-8: surrogates not allowed": "Invalid encoding in string.",
-}
-"""What rapidjson calls the errors of orjson, where it has a name for exactly that."""
-
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
-_BROKEN_OFF = re.compile(
-    r"""(?P<string>"(?:[^"\\]|\\.)*+\Z)|(?P<fraction>.*\.\Z)|(?P<exponent>.*\d[eE][+-]?\Z)"""
-    r"""|(?P<value>-|t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z""",
-    re.DOTALL,
-)
-_BROKEN_TEXTS = {
-    "string": "Missing a closing quotation mark in string.",
-    "fraction": "Miss fraction part in number.",
-    "exponent": "Miss exponent in number.",
-    "value": "Invalid value.",
-}
 
 _TYPES = {str: "String", dict: "Object", list: "Array", type(None): "Null"}
 
@@ -104,7 +70,7 @@ def _parse_otherwise(body: bytes | bytearray, error: orjson.JSONDecodeError) -> 
     if body.startswith(_BYTE_ORDER_MARK):
         return parse(body[len(_BYTE_ORDER_MARK) :])
     if b"NaN" not in body and b"Inf" not in body:
-        raise _refusal(body, error) from error
+        raise refusal(body, error) from error
     try:
         return json.loads(_SPECIAL.sub(_as_python, body).decode())
     except (ValueError, RecursionError):  # not JSON even so, an integer of thousands of digits, or nested too deeply
@@ -112,8 +78,8 @@ def _parse_otherwise(body: bytes | bytearray, error: orjson.JSONDecodeError) -> 
     try:
         orjson.loads(_SPECIAL.sub(_as_zeros, body))
     except orjson.JSONDecodeError as other:
-        raise _refusal(body, other) from error
-    raise _refusal(body, error) from error
+        raise refusal(body, other) from error
+    raise refusal(body, error) from error
 
 
 def _as_python(match: re.Match[bytes]) -> bytes:
@@ -126,58 +92,6 @@ def _as_python(match: re.Match[bytes]) -> bytes:
 def _as_zeros(match: re.Match[bytes]) -> bytes:
     """Keep the length, so that errors elsewhere keep their place."""
     return match[1] if match[1] is not None else b"0." + b"0" * (len(match[0]) - 2)
-
-
-def _refusal(body: bytes | bytearray, error: orjson.JSONDecodeError) -> InvalidRequestError:
-    text, position = _TEXTS.get(error.msg, f"{error.msg[:1].upper()}{error.msg[1:]}."), error.pos
-    if error.msg == "trailing comma is not allowed":
-        closing = re.compile(r"\s*+").match(error.doc, position + 1)
-        position = position + 1 if closing is None else closing.end()
-        text = _TEXTS["unexpected character, expected a JSON value"]
-        if error.doc[position : position + 1] == "}":
-            text = _TEXTS["unexpected character, expected a string key"]
-    elif error.msg in ("unexpected end of data", "unclosed string"):
-        text = _what_is_missing(error.doc)
-    elif error.msg == "invalid escaped sequence in string" and error.doc[position + 1 : position + 2] == "u":
-        text = "Incorrect hex digit after \\u escape in string."
-    elif error.msg.startswith("invalid literal"):
-        literal = error.msg.split("'")[1]
-        while error.doc[position : position + 1] == literal[:1] != "":
-            position, literal = position + 1, literal[1:]
-    offset = position if body.isascii() else len(error.doc[:position].encode(errors="replace"))
-    return InvalidRequestError(f"JSON Parse error: {text} at offset: {offset}")
-
-
-def _what_is_missing(document: str) -> str:
-    """Return what rapidjson says of a document that ends too early and is right until then."""
-    tokens = ["", "", *(match[0] for match in _TOKEN.finditer(document))]
-    before, last = tokens[-2:]
-    broken = _BROKEN_OFF.match(last)
-    if broken is not None:
-        return _BROKEN_TEXTS[str(broken.lastgroup)]
-    is_object = _innermost(tokens) == "{"
-    if last == "{" or (last == "," and is_object):
-        return "Missing a name for object member."
-    if last in ("[", ":", ","):
-        return "Invalid value."
-    if not is_object:
-        return "Missing a comma or ] after an array element."
-    if last.startswith('"') and before in ("{", ","):
-        return "Missing a colon after a name of object member."
-    return "Missing a comma or } after an object member."
-
-
-def _innermost(tokens: list[str]) -> str:
-    """Return the bracket that is open at the end."""
-    depth = 0
-    for token in reversed(tokens):
-        if token in ("]", "}"):
-            depth += 1
-        elif token in ("[", "{"):
-            if not depth:
-                return token
-            depth -= 1
-    return ""
 
 
 def _dump_with_nan(document: dict[str, Any]) -> bytes:
