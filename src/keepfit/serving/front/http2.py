@@ -49,7 +49,6 @@ class Http2(Outflow, asyncio.Protocol):
         self._mark = (0, connections.now)
         """The last stream that there was at some time, a while ago."""
         self._lifetime = Lifetime(connections.now, connections.idle_s, connections.age_s, connections.arguments)
-        self._note_idle()
         values = {
             frames.MAX_CONCURRENT_STREAMS: self._max_streams,
             frames.INITIAL_WINDOW_SIZE: STREAM_WINDOW,

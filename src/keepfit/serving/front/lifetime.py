@@ -3,7 +3,6 @@
 import math
 from typing import Final, Literal, TypeAlias
 
-from keepfit.serving.front import limits
 from keepfit.serving.settings.channel_arguments import ChannelArguments
 
 Due: TypeAlias = Literal["nothing", "ping", "close", "abort"]
@@ -20,7 +19,7 @@ class Lifetime:
         self._ask_after_s = math.inf if ask_ms is None else ask_ms / 1000
         self._answer_s = answer_ms / 1000
         self._end = now + age_s
-        self._deadline = now + limits.HEADERS_S
+        self._deadline = now + idle_s
         self._heard = now
         self._asked: float | None = None
 
