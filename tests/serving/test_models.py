@@ -182,6 +182,15 @@ def test_server_is_not_ready_while_a_model_has_no_version(watched):
     watched.wait_for_log("failed to ReloadConfig: 1 model(s) did not become available: {{{name: absent}")
 
 
+def test_readiness_says_why_a_model_has_no_version(watched):
+    (watched.models / "broken" / "1").mkdir(parents=True)
+    watched.write(watched.listed("broken"))
+    answer = f"{watched.server.url}/readyz"
+    expected = "No version is available yet of broken (version 1: Could not find SavedModel .pb or .pbtxt"
+    watched.server.wait_for(lambda: expected in httpx.get(answer).text)
+    assert httpx.get(answer).status_code == 503
+
+
 def test_version_without_enough_memory_is_refused_and_the_old_one_serves(watched):
     name = watched.name
     watched.write(watched.listed(name))

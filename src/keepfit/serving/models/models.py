@@ -73,8 +73,8 @@ class Models:
 
     @property
     def unready(self) -> dict[str, str]:
-        """The configured models of which no version is available, and what is wrong with their base path, if that."""
-        return {manager.model: manager.complaint for manager in self if not manager.available}
+        """The configured models of which no version is available, and why: nothing yet while one is being loaded."""
+        return {manager.model: _reason(manager) for manager in self if not manager.available}
 
     def find(self, model: str, version: int | None = None, label: str = "") -> Servable:
         """Return the version asked for, by number or label, or else the latest available one.
@@ -202,6 +202,12 @@ class Models:
 def _differences(old: ModelConfig, new: ModelConfig) -> str:
     changed = [name for field in fields(new) if getattr(old, name := field.name) != getattr(new, name)]
     return ", ".join(f"{name} {getattr(new, name)} instead of {getattr(old, name)}" for name in changed)
+
+
+def _reason(manager: Manager) -> str:
+    """Return what is wrong with a model's base path, or else with its highest version."""
+    errors = [f"version {one.version}: {one.error}" for one in manager.statuses() if one.error is not None]
+    return manager.complaint or next(iter(errors), "")
 
 
 def _describe(manager: Manager) -> str:
