@@ -107,7 +107,18 @@ def test_each_status_is_an_error_with_the_servers_words(fake, client, status, er
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"", b"[1]", b'{"error": 3}', b'{"error": " "}', b"[" * 100_000])
-@pytest.mark.parametrize(("status", "error"), [(404, StrangerError), (503, UnavailableError), (500, InferenceError)])
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (404, StrangerError),
+        (503, UnavailableError),
+        (500, InferenceError),
+        (401, UnauthenticatedError),
+        (413, TooLargeError),
+        (431, TooLargeError),
+        (429, UnavailableError),
+    ],
+)
 def test_error_without_words_is_still_one_sentence(fake, client, raw, status, error):
     fake.status, fake.raw = status, raw
     with pytest.raises(error, match=r"\w"):

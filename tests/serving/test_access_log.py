@@ -1,6 +1,8 @@
 """The access log: one line of JSON a request, sampled, without bodies, through rotation and full disks."""
 
 import json
+import os
+from pathlib import Path
 
 import httpx
 
@@ -66,3 +68,18 @@ def test_full_disk_fails_no_request(tmp_path):
     log = AccessLog(1.0, tmp_path / "log")
     log.write(ENTRY)
     log.close()
+
+
+def test_pipe_that_nobody_reads_stops_nothing():
+    reading, writing = os.pipe()
+    log = AccessLog(1.0, Path(f"/proc/self/fd/{writing}"))
+    for _ in range(5000):  # more than a pipe holds
+        log.write(ENTRY)
+    kept = os.read(reading, 2**20).splitlines()
+    assert 0 < len(kept) < 5000
+    assert all(json.loads(line)["path"] == "/x" for line in kept)
+    log.write(ENTRY)
+    assert json.loads(os.read(reading, 2**20))["path"] == "/x"
+    log.close()
+    os.close(reading)
+    os.close(writing)

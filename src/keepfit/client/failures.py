@@ -57,6 +57,9 @@ CODES: Mapping[type[KeepfitError], Codes] = {
 }
 """As TensorFlow Serving uses them. Other HTTP statuses from 500 on are InferenceError; any other is not its answer."""
 
+_CLEAR_WITHOUT_WORDS = (401, 403, 408, 413, 414, 429, 431)
+"""What gateways say without JSON, and servers of requests that they do not read. A bare 404 is some other server's."""
+
 ERROR_OF_STATUS = {status: error for error, codes in CODES.items() for status in codes.http}
 ERROR_OF_CODE = {code: error for error, codes in CODES.items() for code in codes.grpc}
 
@@ -105,6 +108,8 @@ def of_http(server: Server, status: int, content: bytes, retry_after: str | None
     text = _error_text(content)
     if text is None and status >= 500:
         text = f"The model server failed with status {status} and gave no reason."
+    if text is None and status in _CLEAR_WITHOUT_WORDS:
+        text = f"{server.url} refuses the request with status {status}, and gives no reason."
     if kind is None or text is None:
         return Failed(server.garbage(f"an answer with status {status}"))
     after_s = _seconds(retry_after)

@@ -28,11 +28,15 @@ class FakeWorker:
     def __init__(self):
         self.sent = []
         self.asked = asyncio.Event()
+        self.killed = False
 
     def send(self, header, tensors, on_reply):
         assert header["op"] == "run"
         self.sent.append((np.concatenate(tensors["x"]), on_reply))
         self.asked.set()
+
+    def kill(self):
+        self.killed = True
 
     def answer(self, error=None):
         x, on_reply = self.sent.pop(0)
@@ -162,6 +166,42 @@ def test_request_that_is_not_answered_in_time_is_given_up_and_not_sent_any_more(
         assert bench.batcher.idle.is_set()
 
     run(scenario)
+
+
+def test_worker_that_runs_what_nobody_waits_for_is_ended(monkeypatch):
+    monkeypatch.setattr(batcher, "ABANDONED_S", 0.05)
+
+    async def until(condition):
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 - what is waited for is a timer of the batcher's
+                await asyncio.sleep(0.01)
+
+    async def scenario(bench):
+        hung = bench.ask(1, timeout_s=0.01)
+        with pytest.raises(TimedOutError):
+            await hung
+        await until(lambda: bench.worker.killed)
+
+    async def somebody_waits(bench):
+        given_up, waiting = bench.ask(1, timeout_s=0.01), bench.ask(2)
+        with pytest.raises(TimedOutError):
+            await given_up
+        await asyncio.sleep(0.2)
+        assert not bench.worker.killed
+        bench.worker.answer()
+        await settle()
+        assert values(waiting) == [4.0]
+
+    async def it_ends_by_itself(bench):
+        given_up = bench.ask(1, timeout_s=0.01)
+        with pytest.raises(TimedOutError):
+            await given_up
+        bench.worker.answer()
+        await asyncio.sleep(0.2)
+        assert not bench.worker.killed
+
+    for one in (scenario, somebody_waits, it_ends_by_itself):
+        run(one)
 
 
 def test_full_queue_answers_at_once(monkeypatch):

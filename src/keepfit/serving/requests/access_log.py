@@ -6,6 +6,7 @@ Never has bodies, headers or keys. Knows nothing of models.
 import datetime
 import os
 import random
+import select
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -30,13 +31,14 @@ class AccessLog:
         return random.random() < self._sample_rate  # noqa: S311 - a sample, not a secret
 
     def write(self, said: dict[str, Any]) -> None:
-        """Write a line. A log that cannot be written (a full disk) loses lines, and fails no request."""
+        """Write a line. A log that cannot be written (a full disk, a pipe that nobody reads) loses lines."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         path = said["path"][:MAX_PATH].encode(errors="replace").decode()
         line = orjson.dumps({"time": now, **said, "path": path}, option=orjson.OPT_APPEND_NEWLINE)
         with suppress(OSError):
             self._follow_rotation()
-            os.write(self._descriptor, line)
+            if _has_room(self._descriptor):
+                os.write(self._descriptor, line)
 
     def close(self) -> None:
         """Close the file."""
@@ -52,6 +54,13 @@ class AccessLog:
         fresh = _open(self._file)
         os.close(self._descriptor)
         self._descriptor = fresh
+
+
+def _has_room(descriptor: int) -> bool:
+    """Tell whether a line can be written without waiting: a pipe's reader may be slow, or gone to sleep."""
+    poller = select.poll()  # not select(), which knows no descriptors above 1023
+    poller.register(descriptor, select.POLLOUT)
+    return bool(poller.poll(0))
 
 
 def _open(file: Path) -> int:

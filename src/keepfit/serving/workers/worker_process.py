@@ -71,6 +71,11 @@ class Worker(asyncio.BufferedProtocol):
         self.send(header, {}, on_reply)
         return await future
 
+    def kill(self) -> None:
+        """End the process at once, as if it had died."""
+        if self.pid is not None and not self.lost.done():
+            os.kill(self.pid, signal.SIGKILL)
+
     async def stop(self) -> None:
         """End the process: ask by closing our end, kill it if that does not help."""
         self.on_lost = None
@@ -79,8 +84,8 @@ class Worker(asyncio.BufferedProtocol):
         try:
             await asyncio.wait_for(asyncio.shield(self.lost), STOP_GRACE_S)
         except TimeoutError:
+            self.kill()
             if self.pid is not None:
-                os.kill(self.pid, signal.SIGKILL)
                 await self.lost
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
