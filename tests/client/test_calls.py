@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from keepfit.client import AsyncClient, Client, VersionStatus
-from keepfit.errors import InferenceError, InvalidRequestError, ModelNotFoundError, TimedOutError, UnimplementedError
+from keepfit.errors import (
+    ConfigError,
+    InferenceError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    TimedOutError,
+    UnimplementedError,
+)
 
 from .conftest import KINDS
 
@@ -29,6 +36,35 @@ def test_numbers_become_what_the_model_takes(client, given):
 
 def test_integers_become_floats(client):
     assert client.predict([[1, 2]])["y"].tolist() == [[6.0]]
+
+
+@pytest.mark.parametrize("version", ["1", -1, 2**63, 1.0])
+def test_version_that_cannot_be_is_told_at_once(client, version):
+    with pytest.raises(InvalidRequestError, match="expected a whole number from 0 on"):
+        client.predict(X, version=version)
+
+
+def test_version_may_be_any_whole_number(client):
+    assert client.predict(X, version=np.int64(2)).array.tolist() == [[6.0], [15.0]]
+
+
+def test_outputs_are_a_list_of_names(client):
+    with pytest.raises(InvalidRequestError, match="outputs is the text 'y': expected a list of names"):
+        client.predict(X, outputs="y")
+
+
+def test_masked_values_are_not_taken_for_what_they_hide(client):
+    assert client.predict(np.ma.masked_array(X, mask=False)).array.tolist() == [[6.0], [15.0]]
+    with pytest.raises(InvalidRequestError, match="'x' has masked values"):
+        client.predict(np.ma.masked_array(X, mask=X > 4))
+
+
+def test_closed_client_says_so(kind, shared):
+    with kind.connect(kind.address(shared), timeout_s=60) as client:
+        client.predict(X)
+        client.close()
+        with pytest.raises(ConfigError, match="closed"):
+            client.predict(X)
 
 
 TYPES = {

@@ -19,7 +19,7 @@ from keepfit.client.retrying import rules
 from keepfit.client.values import ClassScore, Metadata, Prediction, Request, Target, VersionStatus
 from keepfit.client.wire import Example
 from keepfit.dtypes import Array
-from keepfit.errors import KeepfitError
+from keepfit.errors import ConfigError, KeepfitError
 
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ class AsyncClient:
         self._conversation = Conversation(RestWire(server, where.path) if where.is_rest else GrpcWire(server))
         transport = AsyncHttpTransport if where.is_rest else AsyncGrpcTransport
         self._transport: AsyncTransport = transport(where, server, self._options)
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,7 +68,8 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """End the connections."""
+        """End the connections, for good."""
+        self._is_closed = True
         await self._transport.close()
 
     async def predict(
@@ -142,6 +144,8 @@ class AsyncClient:
         return await self._hold(flow, timeout_s, Retry(within_s=0))
 
     async def _hold(self, flow: Flow[T], timeout_s: float | None, retry: Retry | None = None) -> T:
+        if self._is_closed:
+            raise ConfigError("The client is closed: make a new one")
         deadline = Deadline(self._options.timeout_s if timeout_s is None else timeout_s)
         retry = self._options.retry if retry is None else retry
         try:

@@ -33,6 +33,8 @@ class Conversation:
 
     def predict(self, target: Target, inputs: Inputs, signature: str, outputs: Sequence[str]) -> Flow[Prediction]:
         """Predict by remembered signatures; if the server finds that they do not fit, by fresh ones."""
+        if isinstance(outputs, str):
+            raise InvalidRequestError(f"outputs is the text {outputs!r}: expected a list of names")
         metadata, is_fresh = yield from self._remembered(target)
         while True:
             try:

@@ -47,6 +47,8 @@ def _dtype_of(signature: Signature, name: str) -> str | None:
 
 
 def _conform(name: str, value: ArrayLike, dtype: str | None) -> Array:
+    if np.ma.is_masked(value):
+        raise InvalidRequestError(f"Input {name!r} has masked values: fill them with what the model takes for missing")
     try:
         array = np.asarray(value)
         if array.dtype.kind == "S" and array is not value:

@@ -19,7 +19,7 @@ from keepfit.client.retrying import rules
 from keepfit.client.values import ClassScore, Metadata, Prediction, Request, Target, VersionStatus
 from keepfit.client.wire import Example
 from keepfit.dtypes import Array
-from keepfit.errors import KeepfitError
+from keepfit.errors import ConfigError, KeepfitError
 
 T = TypeVar("T")
 
@@ -64,6 +64,7 @@ class Client:
         self._conversation = Conversation(RestWire(server, where.path) if where.is_rest else GrpcWire(server))
         transport = HttpTransport if where.is_rest else GrpcTransport
         self._transport: Transport = transport(where, server, self._options)
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +73,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End the connections."""
+        """End the connections, for good."""
+        self._is_closed = True
         self._transport.close()
 
     def predict(
@@ -145,6 +147,8 @@ class Client:
         return self._hold(flow, timeout_s, Retry(within_s=0))
 
     def _hold(self, flow: Flow[T], timeout_s: float | None, retry: Retry | None = None) -> T:
+        if self._is_closed:
+            raise ConfigError("The client is closed: make a new one")
         deadline = Deadline(self._options.timeout_s if timeout_s is None else timeout_s)
         retry = self._options.retry if retry is None else retry
         try:

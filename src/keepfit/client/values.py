@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Literal
 
 from keepfit.dtypes import Array
@@ -29,6 +30,8 @@ class Target:
     label: str | None = None
 
     def __post_init__(self) -> None:
+        if self.version is not None and not (isinstance(self.version, Integral) and 0 <= self.version < 2**63):
+            raise InvalidRequestError(f"version is {self.version!r}: expected a whole number from 0 on")
         if self.version is not None and self.label is not None:
             raise InvalidRequestError(
                 f"Both version {self.version} and label {self.label!r} are given: expected one of them"
