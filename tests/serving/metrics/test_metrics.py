@@ -199,7 +199,7 @@ def test_workers_are_measured(scraped):
     which = {"model": "m", "version": "2"}
     assert value(scraped, "keepfit_version_available", **which) == 1
     assert value(scraped, "keepfit_worker_memory_bytes", **which) > 10 * 2**20
-    assert value(scraped, "keepfit_worker_restarts", **which) == 0
+    assert value(scraped, "keepfit_worker_restarts_total", **which) == 0
     assert value(scraped, "keepfit_load_seconds", **which) > 0
     assert value(scraped, ":tensorflow:cc:saved_model:load_attempt_count", status="success") == 1
     assert value(scraped, "keepfit_batch_rows_count", **which) >= 1

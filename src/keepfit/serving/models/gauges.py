@@ -36,7 +36,7 @@ def gauges(models: Models, admission: Admission) -> Iterable[Metric]:
         {_labels(one): one.batcher.waiting for one in servables if one.state is State.AVAILABLE},
     )
     yield Counter(
-        "keepfit_worker_restarts",
+        "keepfit_worker_restarts_total",
         "How often a process of a version died and was started again.",
         _VERSION,
         {_labels(one): one.restarts for one in servables},
