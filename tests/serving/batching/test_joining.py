@@ -25,6 +25,19 @@ def test_strings_are_widened_as_well():
     assert joining.widen(words)[0]["x"].tolist() == [[b"a", b"a"]]
 
 
+def test_inputs_without_any_element_are_widened_like_the_others():
+    for dtype, filled in ((np.float32, 0), (object, b"")):
+        empty, flat, whole = (np.zeros(shape, dtype) for shape in ((0, 3), (2, 0), (1, 2)))
+        wide = joining.widen([{"x": empty}, {"x": flat}, {"x": whole}])
+        assert [one["x"].shape for one in wide] == [(0, 3), (2, 3), (1, 3)]
+        assert wide[1]["x"].tolist() == [[filled] * 3] * 2
+
+
+def test_padding_repeats_a_row_of_a_request_that_has_any():
+    pieces = joining.join([request([1, 1]), {"x": np.zeros((0, 2), np.float32)}], 1)["x"]
+    assert np.concatenate(pieces).tolist() == [[1, 1], [1, 1]]
+
+
 def test_outputs_are_split_by_rows_and_padding_is_dropped():
     parts = joining.split({"y": np.arange(6)}, [1, 2, 3])
     assert [part["y"].tolist() for part in parts] == [[0], [1, 2], [3, 4, 5]]

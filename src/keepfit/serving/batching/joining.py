@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keepfit.dtypes import Array
+from keepfit.dtypes import OBJECT, Array
 
 Inputs = Mapping[str, Array]
 
@@ -20,18 +20,19 @@ def rows_of(inputs: Inputs) -> int:
 
 
 def join(requests: Sequence[Inputs], padding_rows: int) -> dict[str, list[Array]]:
-    """Return each input's pieces, one a request, and then copies of a row of the last one as padding."""
+    """Return each input's pieces, one a request, and then copies of a row of the last one that has any as padding."""
     joined = {name: [inputs[name] for inputs in requests] for name in requests[0]}
     if padding_rows:
         for pieces in joined.values():
-            pieces.append(np.repeat(pieces[-1][:1], padding_rows, axis=0))
+            last = next((piece for piece in reversed(pieces) if len(piece)), pieces[-1])
+            pieces.append(np.repeat(last[:1], padding_rows, axis=0))
     return joined
 
 
 def widen(requests: Sequence[Inputs]) -> list[Inputs]:
     """Return requests whose inputs are all as large as the largest one in each dimension but the first.
 
-    What is added repeats a tensor's first element, as TensorFlow Serving does.
+    What is added repeats a tensor's first element, as TensorFlow Serving does; one without any is filled with zeros.
     """
     shapes = {
         name: tuple(map(max, zip(*(inputs[name].shape[1:] for inputs in requests), strict=True)))
@@ -65,8 +66,9 @@ def concatenate(parts: Sequence[Inputs]) -> dict[str, Array]:
 
 
 def _widen(array: Array, shape: tuple[int, ...]) -> Array:
-    if array.shape[1:] == shape or not array.size:
+    if array.shape[1:] == shape:
         return array
-    wide = np.full((array.shape[0], *shape), array.reshape(-1)[0], dtype=array.dtype)
+    nothing = b"" if array.dtype == OBJECT else 0
+    wide = np.full((array.shape[0], *shape), array.reshape(-1)[0] if array.size else nothing, dtype=array.dtype)
     wide[tuple(slice(size) for size in array.shape)] = array
     return wide
