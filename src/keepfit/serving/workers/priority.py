@@ -17,8 +17,12 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 _THREAD_NICENESS: Final = 10
-_GROUP_NICENESS: Final = 5
-"""A third of a share: less would let a load take minutes where others keep all processors busy."""
+_GROUP_NICENESS: Final = 19
+"""At first a load takes what others leave: with less than that, fewer requests find a processor taken."""
+_PATIENCE_S: Final = 10.0
+"""After so long it takes more, or it would take minutes where others keep all processors busy."""
+_IMPATIENT_NICENESS: Final = 5
+"""A third of a share."""
 _AUTOGROUP: Final = Path("/proc/self/autogroup")
 _TRIES: Final = 50
 _PAUSE_S: Final = 0.1
@@ -38,14 +42,18 @@ def lower_thread() -> None:
 
 
 @contextmanager
-def lowered_session() -> Iterator[None]:
-    """Lower the priority of this process's session within the block, where the system can."""
+def lowered_session(patience_s: float = _PATIENCE_S) -> Iterator[None]:
+    """Lower the priority of this process's session within the block, where the system can, and less after some time."""
     if os.getsid(0) != os.getpid() or not _set_group_niceness(_GROUP_NICENESS, tries=1):
         yield
         return
+    impatience = threading.Timer(patience_s, _set_group_niceness, (_IMPATIENT_NICENESS, _TRIES))
+    impatience.start()
     try:
         yield
     finally:
+        impatience.cancel()
+        impatience.join()
         if not _set_group_niceness(0, tries=_TRIES):
             logger.warning("The priority of this worker could not be raised again after it had loaded")
 
