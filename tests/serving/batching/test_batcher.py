@@ -182,6 +182,12 @@ def test_worker_that_runs_what_nobody_waits_for_is_ended(monkeypatch):
             await hung
         await until(lambda: bench.worker.killed)
 
+    async def client_leaves(bench):
+        left = bench.ask(1, timeout_s=0.05)
+        await settle()
+        left.cancel()
+        await until(lambda: bench.worker.killed)
+
     async def somebody_waits(bench):
         given_up, waiting = bench.ask(1, timeout_s=0.01), bench.ask(2)
         with pytest.raises(TimedOutError):
@@ -200,7 +206,7 @@ def test_worker_that_runs_what_nobody_waits_for_is_ended(monkeypatch):
         await asyncio.sleep(0.2)
         assert not bench.worker.killed
 
-    for one in (scenario, somebody_waits, it_ends_by_itself):
+    for one in (scenario, client_leaves, somebody_waits, it_ends_by_itself):
         run(one)
 
 

@@ -16,7 +16,7 @@ class Bench:
         self.tasks = []
         self.expired = []
         self.changed = asyncio.Event()
-        self.deadlines = Deadlines(lambda: self.tasks, self.expire)
+        self.deadlines = Deadlines(lambda: self.tasks, self.expire, lambda: None)
 
     def add(self, in_s):
         task = Task(asyncio.get_running_loop().time() + in_s)
@@ -52,7 +52,7 @@ def test_deadlines_close_together_are_looked_at_together():
     async def scenario():
         looks = []
         bench = Bench()
-        bench.deadlines = Deadlines(lambda: looks.append(1) or bench.tasks, bench.expire)
+        bench.deadlines = Deadlines(lambda: looks.append(1) or bench.tasks, bench.expire, lambda: None)
         tasks = [bench.add(number * PAUSE_S / 100) for number in range(200)]
         await bench.expect(*tasks)
         assert len(looks) <= 10

@@ -89,7 +89,7 @@ class Batcher:
         self._waiting: asyncio.TimerHandle | None = None
         """Dispatches when the oldest request has waited for others long enough."""
         self._kinds = Kinds()
-        self._deadlines = Deadlines(self._open, self._expire)
+        self._deadlines = Deadlines(self._open, self._expire, self._look_after_workers)
         self._patrol: asyncio.TimerHandle | None = None
         """Looks after workers that run what nobody waits for."""
         self._vigil = Vigil()
@@ -230,6 +230,9 @@ class Batcher:
             pending,
             TimedOutError(f"Timed out waiting for notification: no answer within {pending.timing.timeout_s:g} s"),
         )
+
+    def _look_after_workers(self) -> None:
+        """Watch the workers whose requests have all passed their deadlines, or were given up by their clients."""
         if self._patrol is None:
             self._watch_abandoned()
 

@@ -25,9 +25,12 @@ T = TypeVar("T", bound=Due)
 class Deadlines(Generic[T]):
     """Looks at all that is open when the first deadline among them has come."""
 
-    def __init__(self, still_open: Callable[[], Iterable[T]], expire: Callable[[T], None]) -> None:
+    def __init__(
+        self, still_open: Callable[[], Iterable[T]], expire: Callable[[T], None], note_look: Callable[[], None]
+    ) -> None:
         self._still_open = still_open
         self._expire = expire
+        self._note_look = note_look
         self._timer: asyncio.TimerHandle | None = None
         self._next_s = float("inf")
 
@@ -56,5 +59,6 @@ class Deadlines(Generic[T]):
                 self._expire(one)
             else:
                 later.append(one.deadline_s)
+        self._note_look()
         if later:
             self._look_at(max(min(later), now_s + PAUSE_S))
