@@ -292,6 +292,43 @@ def test_equal_requests_that_share_a_batch_kill_only_twice():
     run(scenario)
 
 
+def test_equal_requests_that_run_alone_kill_only_twice():
+    async def scenario(bench):
+        alone = signature(1)
+        killers = [bench.ask(1, kind=alone) for _ in range(5)]
+        innocent = bench.ask(2, kind=alone)
+        await settle()
+        for _ in range(2):
+            lose(bench)
+            await settle()
+            bench.batcher.add_worker(bench.worker)
+            await settle()
+        bench.worker.answer()
+        await settle()
+        assert values(innocent) == [4.0]
+        assert bench.worker.sent == []
+        assert all(isinstance(killer.exception(), DeadlyRequestError) for killer in killers)
+        assert bench.batcher.idle.is_set()
+
+    run(scenario)
+
+
+def test_request_that_shares_its_values_with_one_that_ran_is_not_blamed_for_a_batch_of_others():
+    async def scenario(bench):
+        await_first = [bench.ask(1), bench.ask(7)]
+        await settle()
+        lose(bench)
+        later = [bench.ask(1), bench.ask(8)]
+        await settle()
+        bench.batcher.add_worker(bench.worker)
+        while bench.worker.sent:
+            bench.worker.answer()
+            await settle()
+        assert [values(task) for task in (*await_first, *later)] == [[2.0], [14.0], [2.0], [16.0]]
+
+    run(scenario)
+
+
 def test_losing_a_worker_tells_whether_it_ran_a_request():
     async def scenario(bench):
         assert not bench.batcher.lose_worker(bench.worker)
@@ -320,6 +357,19 @@ def test_refusing_answers_all_that_waits_until_there_is_a_worker_again():
         bench.worker.answer()
         await settle()
         assert values(again) == [6.0]
+
+    run(scenario)
+
+
+def test_what_a_refused_worker_still_ran_when_it_died_is_answered():
+    async def scenario(bench):
+        running = bench.ask(1)
+        await settle()
+        bench.batcher.refuse(UnavailableError("unloaded"))
+        lose(bench)
+        with pytest.raises(UnavailableError, match="unloaded"):
+            await asyncio.wait_for(running, 10)
+        assert bench.batcher.idle.is_set()
 
     run(scenario)
 
@@ -410,6 +460,24 @@ def test_request_larger_than_a_batch_is_split_where_that_is_wanted():
         assert values(task) == [2.0, 4.0, 6.0]
 
     run(scenario, Batching(max_batch_size=2, max_request_size=8, splits=True))
+
+
+def test_pieces_of_a_request_that_is_refused_are_not_run():
+    async def scenario(bench):
+        flying = [bench.ask(9)]
+        await settle()
+        flying.append(bench.ask(9))
+        await settle()
+        with pytest.raises(UnavailableError, match="is full"):
+            bench.ask(1, 2, 3, 4, 5, 6)
+        while bench.worker.sent:
+            bench.worker.answer()
+            await settle()
+        assert bench.batches == [1, 1]
+        assert bench.batcher.idle.is_set()
+        assert [values(task) for task in flying] == [[18.0], [18.0]]
+
+    run(scenario, Batching(max_batch_size=2, max_request_size=8, splits=True, max_enqueued_batches=2))
 
 
 def test_more_than_the_enqueued_batches_is_refused_at_once():

@@ -1,6 +1,7 @@
 """A coroutine that runs without a task."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -73,6 +74,38 @@ def test_cancelled_it_ends_where_it_waits(gathers):
         errand.cancel()
         await asyncio.sleep(0.01)
         assert seen == ["cancelled", "over"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("what", ["result", "error"])
+def test_cancelled_in_the_turn_in_which_what_it_waits_for_has_come_it_ends_too(what):
+    async def scenario(loop):
+        reported, seen = [], []
+        loop.set_exception_handler(lambda _, context: reported.append(context))
+
+        async def work(awaited):
+            try:
+                await awaited
+                seen.append("went on")
+            except asyncio.CancelledError:
+                seen.append("cancelled")
+
+        def begin():
+            future = loop.create_future()
+            errand = Errand(work(future))
+            if what == "result":
+                future.set_result(None)
+            else:
+                future.set_exception(ValueError("wrong"))
+            errand.cancel()
+            errand.cancel()
+
+        begin()
+        await asyncio.sleep(0.01)
+        assert seen == ["cancelled"]
+        gc.collect()
+        assert reported == []
 
     run(scenario)
 

@@ -20,7 +20,7 @@ from keepfit.errors import (
     TimedOutError,
     UnavailableError,
 )
-from keepfit.serving.batching import joining
+from keepfit.serving.batching import culprits, joining
 from keepfit.serving.batching.culprits import Culprits
 from keepfit.serving.batching.deadlines import Deadlines
 from keepfit.serving.batching.kinds import Kind, Kinds
@@ -166,8 +166,20 @@ class Batcher:
                 )
             if self.batching.splits and rows > self.batching.max_batch_size:
                 pieces = joining.cut(inputs, rows, self.batching.max_batch_size)
-                return _all([self._ask(signature.name, piece, outputs, timing, kind) for piece in pieces])
+                return self._ask_in_pieces(signature.name, pieces, outputs, timing, kind)
         return self._ask(signature.name, inputs, outputs, timing, kind)
+
+    def _ask_in_pieces(
+        self, signature: str, pieces: list[dict[str, Array]], outputs: tuple[str, ...], timing: Timing, kind: Kind
+    ) -> Awaitable[dict[str, Array]]:
+        answers: list[asyncio.Future[dict[str, Array]]] = []
+        try:
+            answers.extend(self._ask(signature, piece, outputs, timing, kind) for piece in pieces)
+        except KeepfitError:
+            for answer in answers:
+                answer.cancel()  # nobody waits for the pieces that were taken
+            raise
+        return _all(answers)
 
     def _ask(
         self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...], timing: Timing, kind: Kind | None
@@ -267,9 +279,7 @@ class Batcher:
                 self._waiting = asyncio.get_running_loop().call_later(wait_s, self._dispatch)
                 return
             batch = self._queue.take(self.batching.max_batch_size, self._share(lane))
-            if batch and batch[0].attempts and self._is_culprit(batch[0]):
-                self._finish(batch[0], DeadlyRequestError(_KNOWN))
-            elif batch:
+            if batch:
                 self._send(lane, batch)
         self._note_idle()
 
@@ -335,19 +345,39 @@ class Batcher:
 
         Those that it ran are suspect: they are run alone, to find the culprit, and after all others, to spare them.
         """
+        is_sure = was_running and len(batch) == 1 and self._is_suspected(batch[0])
         for pending in batch:
             pending.attempts += was_running
             pending.kind = None if was_running else pending.kind
-            if pending.attempts >= MAX_ATTEMPTS:
-                self._culprits.add(pending.signature, pending.outputs, pending.inputs, pending.size)
-                self._finish(pending, DeadlyRequestError(_DEADLY))
+            if is_sure or pending.attempts >= MAX_ATTEMPTS:
+                self._convict(pending)
             elif pending.answer.done():
                 continue
+            elif self._refusal is not None:
+                self._finish(pending, self._refusal)
+            elif self._culprits and self._is_culprit(pending):
+                self._finish(pending, DeadlyRequestError(_KNOWN))
             elif was_running:
                 self._queue.append(pending)
             else:
                 self._queue.insert(self._returned, pending)
                 self._returned += 1
+
+    def _is_suspected(self, pending: Pending) -> bool:
+        """Tell whether an equal one, which ran as well when a process died, waits to be run again."""
+        suspects = [one for one in self._queue if one.attempts and one.size == pending.size and not one.answer.done()]
+        if not suspects:
+            return False
+        digest = culprits.digest(pending.signature, pending.outputs, pending.inputs)
+        return any(culprits.digest(one.signature, one.outputs, one.inputs) == digest for one in suspects)
+
+    def _convict(self, culprit: Pending) -> None:
+        """Answer a request that killed a process, and those that wait and are equal."""
+        self._culprits.add(culprit.signature, culprit.outputs, culprit.inputs, culprit.size)
+        self._finish(culprit, DeadlyRequestError(_DEADLY))
+        for pending in self._queue:
+            if pending.size == culprit.size and self._is_culprit(pending):
+                self._finish(pending, DeadlyRequestError(_KNOWN))
 
     def _fail(self, batch: list[Pending], padding: int, error: KeepfitError) -> None:
         """One request of a batch can spoil it: each is run alone, so that only the culprit fails."""

@@ -35,14 +35,14 @@ class Culprits:
             return
         if len(self._until) >= MAX_REMEMBERED:
             del self._until[next(iter(self._until))]
-        digest = _digest(signature, outputs, inputs)
-        self._until.pop(digest, None)
-        self._until[digest] = self._sizes[size] = self._clock() + REMEMBERED_S
+        key = digest(signature, outputs, inputs)
+        self._until.pop(key, None)
+        self._until[key] = self._sizes[size] = self._clock() + REMEMBERED_S
 
     def has(self, signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array], size: int) -> bool:
         """Tell whether an equal request is remembered."""
         self._forget()
-        return size in self._sizes and _digest(signature, outputs, inputs) in self._until
+        return size in self._sizes and digest(signature, outputs, inputs) in self._until
 
     def _forget(self) -> None:
         now = self._clock()
@@ -52,10 +52,11 @@ class Culprits:
             self._sizes.clear()
 
 
-def _digest(signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array]) -> bytes:
-    digest = hashlib.blake2b(repr((signature, outputs)).encode(), digest_size=16)
+def digest(signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array]) -> bytes:
+    """Return what is the same for equal requests only."""
+    hashed = hashlib.blake2b(repr((signature, outputs)).encode(), digest_size=16)
     for name in sorted(inputs):
         array = inputs[name]
-        digest.update(repr((name, array.dtype.str, array.shape)).encode())
-        digest.update(repr(array.tolist()).encode() if array.dtype == OBJECT else array.tobytes())
-    return digest.digest()
+        hashed.update(repr((name, array.dtype.str, array.shape)).encode())
+        hashed.update(repr(array.tolist()).encode() if array.dtype == OBJECT else array.tobytes())
+    return hashed.digest()

@@ -13,21 +13,29 @@ from typing import Any
 class Errand:
     """A coroutine on its way. What it raises goes to the event loop's exception handler."""
 
-    __slots__ = ("_awaited", "_coroutine")
+    __slots__ = ("_awaited", "_coroutine", "_is_cancelled")
 
     def __init__(self, coroutine: Coroutine[Any, None, None]) -> None:
         self._coroutine = coroutine
         self._awaited: asyncio.Future[Any] | None = None
+        self._is_cancelled = False
         self._go_on()
 
     def cancel(self) -> None:
         """Raise asyncio.CancelledError in it where it waits, unless it is over."""
-        if self._awaited is not None:
-            self._awaited.cancel()
+        awaited = self._awaited
+        if awaited is None or awaited.cancel() or awaited.cancelled():
+            return
+        awaited.exception()  # what has come, in this turn of the loop, is not heard any more, an error neither
+        self._is_cancelled = True
 
     def _go_on(self, awaited: "asyncio.Future[Any] | None" = None) -> None:
         try:
-            awaited = self._coroutine.send(None)
+            if self._is_cancelled:
+                self._is_cancelled = False
+                awaited = self._coroutine.throw(asyncio.CancelledError())
+            else:
+                awaited = self._coroutine.send(None)
         except StopIteration:
             self._awaited = None
             return
