@@ -20,7 +20,7 @@ class Clock:
 
 def request(*values, dtype=np.float32, signature="s", outputs=("y",)):
     array = np.array(values, dtype)
-    return signature, outputs, {"x": array}, array.nbytes
+    return signature, outputs, {"x": array}
 
 
 def test_equal_request_is_remembered_and_others_are_not(clock):
@@ -68,9 +68,13 @@ def test_memory_is_bounded(clock):
     assert known.has(*request(MAX_REMEMBERED))
 
 
-def test_large_requests_are_not_digested(clock):
+@pytest.mark.parametrize(
+    "large",
+    [request(*[1.0] * (MAX_BYTES // 4 + 1)), request(b"x" * (MAX_BYTES + 1), dtype=object)],
+    ids=["numbers", "one string"],
+)
+def test_large_requests_are_not_digested(clock, large):
     known = Culprits(clock)
-    large = request(*[1.0] * (MAX_BYTES // 4 + 1))
     known.add(*large)
     assert not known
     assert not known.has(*large)

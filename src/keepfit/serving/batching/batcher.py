@@ -208,7 +208,7 @@ class Batcher:
         return pending.answer
 
     def _is_culprit(self, pending: Pending) -> bool:
-        return self._culprits.has(pending.signature, pending.outputs, pending.inputs, pending.size)
+        return self._culprits.has(pending.signature, pending.outputs, pending.inputs)
 
     def _enqueue(self, pending: Pending) -> None:
         if self._refusal is not None:
@@ -365,15 +365,17 @@ class Batcher:
 
     def _is_suspected(self, pending: Pending) -> bool:
         """Tell whether an equal one, which ran as well when a process died, waits to be run again."""
-        suspects = [one for one in self._queue if one.attempts and one.size == pending.size and not one.answer.done()]
-        if not suspects:
+        size = culprits.size_of(pending.inputs)
+        suspects = [one for one in self._queue if one.attempts and not one.answer.done()]
+        suspects = [one for one in suspects if culprits.size_of(one.inputs) == size]
+        if not suspects or size > culprits.MAX_BYTES:
             return False
         digest = culprits.digest(pending.signature, pending.outputs, pending.inputs)
         return any(culprits.digest(one.signature, one.outputs, one.inputs) == digest for one in suspects)
 
     def _convict(self, culprit: Pending) -> None:
         """Answer a request that killed a process, and those that wait and are equal."""
-        self._culprits.add(culprit.signature, culprit.outputs, culprit.inputs, culprit.size)
+        self._culprits.add(culprit.signature, culprit.outputs, culprit.inputs)
         self._finish(culprit, DeadlyRequestError(_DEADLY))
         for pending in self._queue:
             if pending.size == culprit.size and self._is_culprit(pending):

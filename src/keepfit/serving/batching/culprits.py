@@ -29,8 +29,9 @@ class Culprits:
     def __bool__(self) -> bool:
         return bool(self._until)
 
-    def add(self, signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array], size: int) -> None:
-        """Remember a request, of a size in bytes."""
+    def add(self, signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array]) -> None:
+        """Remember a request."""
+        size = size_of(inputs)
         if size > MAX_BYTES:
             return
         if len(self._until) >= MAX_REMEMBERED:
@@ -39,10 +40,10 @@ class Culprits:
         self._until.pop(key, None)
         self._until[key] = self._sizes[size] = self._clock() + REMEMBERED_S
 
-    def has(self, signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array], size: int) -> bool:
+    def has(self, signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array]) -> bool:
         """Tell whether an equal request is remembered."""
         self._forget()
-        return size in self._sizes and digest(signature, outputs, inputs) in self._until
+        return size_of(inputs) in self._sizes and digest(signature, outputs, inputs) in self._until
 
     def _forget(self) -> None:
         now = self._clock()
@@ -50,6 +51,11 @@ class Culprits:
             del self._until[next(iter(self._until))]
         if not self._until:
             self._sizes.clear()
+
+
+def size_of(inputs: Mapping[str, Array]) -> int:
+    """Return the bytes of what a request says, those of its strings too."""
+    return sum(sum(map(len, array.flat)) if array.dtype == OBJECT else array.nbytes for array in inputs.values())
 
 
 def digest(signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array]) -> bytes:
