@@ -26,7 +26,7 @@ from keepfit.serving.settings.monitoring import metrics_path
 from keepfit.serving.settings.options import Options
 from keepfit.serving.visit import RequestVisit, Services
 from keepfit.serving.workers import load_request
-from keepfit.serving.workers.worker_process import Workers
+from keepfit.serving.workers.workers import Workers
 
 
 class Application:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keepfit.errors import DeadlyRequestError, InferenceError, InvalidRequestError, TimedOutError, UnavailableError
-from keepfit.serving.batching import batcher
+from keepfit.serving.batching import batcher, patrol
 from keepfit.serving.batching.batcher import Batcher
 from keepfit.serving.requests.timing import Timing
 from keepfit.serving.settings.batching_config import Batching
@@ -169,7 +169,7 @@ def test_request_that_is_not_answered_in_time_is_given_up_and_not_sent_any_more(
 
 
 def test_worker_that_runs_what_nobody_waits_for_is_ended(monkeypatch):
-    monkeypatch.setattr(batcher, "ABANDONED_S", 0.05)
+    monkeypatch.setattr(patrol, "ABANDONED_S", 0.05)
 
     async def until(condition):
         async with asyncio.timeout(10):

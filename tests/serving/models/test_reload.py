@@ -13,7 +13,7 @@ from keepfit.serving.models.manager import Rules
 from keepfit.serving.models.model_config import ModelConfig
 from keepfit.serving.models.models import Models
 from keepfit.serving.models.slots import Slots
-from keepfit.serving.workers.worker_process import Workers
+from keepfit.serving.workers.workers import Workers
 
 
 def message(*entries):

@@ -5,11 +5,7 @@ first dimension is the batch. Knows nothing of HTTP, or of how a worker is start
 """
 
 import asyncio
-import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from keepfit.dtypes import Array
 from keepfit.errors import (
@@ -24,50 +20,20 @@ from keepfit.serving.batching import culprits, joining
 from keepfit.serving.batching.culprits import Culprits
 from keepfit.serving.batching.deadlines import Deadlines
 from keepfit.serving.batching.kinds import Kind, Kinds
+from keepfit.serving.batching.lane import Lane, Runner
+from keepfit.serving.batching.patrol import Patrol
 from keepfit.serving.batching.request_queue import Pending, RequestQueue
 from keepfit.serving.batching.vigil import Vigil
 from keepfit.serving.requests.timing import Timing, now
 from keepfit.serving.settings.batching_config import Batching
-from keepfit.serving.workers.frames import Header
-from keepfit.serving.workers.worker_process import OnReply
 from keepfit.signatures import Signature, first_name
-
-logger = logging.getLogger(__name__)
 
 MAX_QUEUED = 4096
 MAX_QUEUED_BYTES = 512 * 2**20
 MAX_ATTEMPTS = 2
 """How often a request may be at the head of a worker that dies: it is tried once more, then it is the culprit."""
-ABANDONED_S = 120.0
-"""A worker that has run for so long what nobody waits for any more is taken to hang. Long, because otherwise a model
-that compiles itself with its first request might never be through."""
 _DEADLY = "The model's process died each time that it ran the request; it is not run again"
 _KNOWN = "The model's process died each time that it ran an equal request a short while ago; it is not run again"
-
-
-class Runner(Protocol):
-    """What a batcher needs of a worker."""
-
-    def send(self, header: Header, tensors: Mapping[str, Sequence[Array]], on_reply: OnReply) -> None:
-        """Send a request, and call on_reply once."""
-
-    def kill(self) -> None:
-        """End it at once; what it has is answered, and whoever owns it hears of its death."""
-
-
-@dataclass(slots=True, eq=False)
-class Lane:
-    """A worker, and the batches that it has and has not answered, in their order."""
-
-    worker: Runner
-    flying: deque[list[Pending]] = field(default_factory=deque)
-    running_at_death: list[Pending] | None = None
-
-    @property
-    def abandoned(self) -> list[Pending] | None:
-        """The batch that runs, if nobody waits for it any more."""
-        running = self.flying[0] if self.flying else []
-        return running if running and all(pending.answer.done() for pending in running) else None
 
 
 class Batcher:
@@ -89,9 +55,8 @@ class Batcher:
         self._waiting: asyncio.TimerHandle | None = None
         """Dispatches when the oldest request has waited for others long enough."""
         self._kinds = Kinds()
-        self._deadlines = Deadlines(self._open, self._expire, self._look_after_workers)
-        self._patrol: asyncio.TimerHandle | None = None
-        """Looks after workers that run what nobody waits for."""
+        self._patrol = Patrol(self._lanes)
+        self._deadlines = Deadlines(self._open, self._expire, self._patrol.begin)
         self._vigil = Vigil()
         self._is_quick = True
         """Whether the last batch ran for less time than is stayed awake for."""
@@ -144,9 +109,7 @@ class Batcher:
         while self._queue:
             self._finish(self._queue.pop(), error)
         self._deadlines.stop()
-        if self._patrol is not None:
-            self._patrol.cancel()
-            self._patrol = None
+        self._patrol.stop()
         self._note_idle()
 
     def run(
@@ -242,25 +205,6 @@ class Batcher:
             pending,
             TimedOutError(f"Timed out waiting for notification: no answer within {pending.timing.timeout_s:g} s"),
         )
-
-    def _look_after_workers(self) -> None:
-        """Watch the workers whose requests have all passed their deadlines, or were given up by their clients."""
-        if self._patrol is None:
-            self._watch_abandoned()
-
-    def _watch_abandoned(self) -> None:
-        seen = [(lane, running) for lane in self._lanes if (running := lane.abandoned) is not None]
-        if seen:
-            self._patrol = asyncio.get_running_loop().call_later(ABANDONED_S, self._end_abandoned, seen)
-
-    def _end_abandoned(self, seen: list[tuple[Lane, list[Pending]]]) -> None:
-        """End the workers that still run what nobody waited for when they were last looked at."""
-        self._patrol = None
-        for lane, running in seen:
-            if lane in self._lanes and lane.abandoned is running:
-                logger.warning("A process has run for %g s what nobody waits for any more; it is ended", ABANDONED_S)
-                lane.worker.kill()
-        self._watch_abandoned()
 
     def _lane(self) -> Lane | None:
         """Return the worker that has least to do, or None if all have enough."""

@@ -19,7 +19,7 @@ from keepfit.serving.models.slots import Slots
 from keepfit.serving.settings import batching_config
 from keepfit.serving.settings.batching_config import Batching
 from keepfit.serving.workers.load_request import LoadRequest
-from keepfit.serving.workers.worker_process import Workers
+from keepfit.serving.workers.workers import Workers
 
 logger = logging.getLogger(__name__)
 

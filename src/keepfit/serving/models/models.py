@@ -21,7 +21,7 @@ from keepfit.serving.models.model_config import ModelConfig, models_of
 from keepfit.serving.models.servable import Observer, Servable
 from keepfit.serving.models.slots import Slots
 from keepfit.serving.requests.status import status_name
-from keepfit.serving.workers.worker_process import Workers
+from keepfit.serving.workers.workers import Workers
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from keepfit.errors import KeepfitError, ModelLoadError, UnavailableError
 from keepfit.serving.batching.batcher import Batcher
 from keepfit.serving.requests.timing import now
 from keepfit.serving.workers.frames import Header
-from keepfit.serving.workers.worker_process import Worker, Workers
+from keepfit.serving.workers.worker_process import Worker
+from keepfit.serving.workers.workers import Workers
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from keepfit.serving.models.policy import State
 from keepfit.serving.models.replica import Replica
 from keepfit.serving.settings.batching_config import Batching
 from keepfit.serving.workers.load_request import LoadRequest
-from keepfit.serving.workers.worker_process import Workers
+from keepfit.serving.workers.workers import Workers
 from keepfit.signatures import Signature, signatures_of
 
 logger = logging.getLogger(__name__)
