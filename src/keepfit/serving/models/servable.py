@@ -97,6 +97,9 @@ class Servable:
             self.batcher.batching = self._batching(self.path)
             for replica in self._replicas:  # one after the other: the first finds out whether it can be loaded at all
                 await replica.start()
+                if self.state is State.END:  # one that was started before has died too often meanwhile
+                    await self._stop_replicas()
+                    return
         except (KeepfitError, OSError) as error:
             self.failed_loads += 1
             self.give_up(error if isinstance(error, KeepfitError) else ModelLoadError(f"No process for it: {error}"))
