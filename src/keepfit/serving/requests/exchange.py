@@ -39,7 +39,7 @@ class Head:
 
 
 class Channel(Protocol):
-    """Where the answer to one request goes. After the client has left, what is written to it is dropped."""
+    """Where the answer to one request goes. After its visit was told to leave, nothing may be written to it."""
 
     def respond(self, status: int, fields: Fields, body: bytes, trailers: Fields = ()) -> None:
         """Send a whole answer. If the request is not whole yet, the front hears no more of it."""
