@@ -64,7 +64,7 @@ def test_numbers_may_be_negative_where_tensorflow_serving_says_so():
         (["--model_base_path=x", "--noenable_batching"], "Unknown flag --noenable_batching"),
         (["--model_base_path=x", "--zzz"], "Unknown flag --zzz; --help lists"),
         (["--model_base_path=x", "stray"], "Unknown flag stray"),
-        (["--model_base_path"], "expected one argument"),
+        (["--model_base_path"], "--model_base_path needs a value: --model_base_path=VALUE"),
         (["--model_base_path="], "--model_base_path is required"),
         (
             ["--model_base_path=gs://b/m"],
@@ -82,6 +82,7 @@ def test_numbers_may_be_negative_where_tensorflow_serving_says_so():
         (["--model_base_path=x", "--num_request_iterations_for_warmup=1.5"], "a whole number from"),
         (["--model_base_path=x", "--per_process_gpu_memory_fraction=2"], "a number from 0 to 1"),
         (["--model_base_path=x", "--use_alts_credentials"], "use --ssl_config_file"),
+        (["--model_base_path=x", "--use_alts_credentials=maybe"], "it takes true or false"),
         (
             [
                 "--model_base_path=x",
@@ -148,6 +149,8 @@ def test_documented_defaults_are_those_of_the_options():
 
 def test_flag_without_meaning_is_accepted_with_one_line(capsys):
     assert command.main(["--model_base_path=x", "--grpc_max_threads=8", "--port=0", "--rest_api_port=0"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1  # what is wrong is told alone
+    command.main(["--model_base_path=x", "--grpc_max_threads=8", "--access_log_file=/", "--access_log_sample_rate=1"])
     first, _ = capsys.readouterr().err.splitlines()
     assert first == "keepfit-model-server: --grpc_max_threads is accepted, but not used: " + (
         BY_NAME["grpc_max_threads"].unused
@@ -157,6 +160,28 @@ def test_flag_without_meaning_is_accepted_with_one_line(capsys):
 def test_version_is_printed_without_anything_else_being_given(capsys):
     assert command.main(["--version"]) == 0
     assert re.fullmatch(r"Keepfit ModelServer: \S+\nTensorFlow Library: 2\.\S+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("value", ["0", "False", "no"])
+def test_flags_that_are_no_options_may_be_false_in_any_form(value):
+    options = command.parse(["--model_base_path=/x", f"--use_alts_credentials={value}"])
+    assert options.model_base_path == "/x"
+
+
+def test_version_takes_true_or_false(capsys):
+    assert command.main(["--version=maybe"]) == 2
+    assert "--version=maybe is wrong: it takes true or false" in capsys.readouterr().err
+    assert command.main(["--version=False"]) == 2
+    assert "--model_base_path is required" in capsys.readouterr().err
+
+
+def test_access_log_that_cannot_be_written_ends_the_start(tmp_path, capsys):
+    file = tmp_path / "nowhere" / "access.log"
+    arguments = ["--model_base_path=x", f"--access_log_file={file}", "--access_log_sample_rate=1"]
+    assert command.main(arguments) == 2
+    assert capsys.readouterr().err == (
+        f"keepfit-model-server: --access_log_file={file} cannot be written: No such file or directory\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from keepfit.ports import require_free
 from keepfit.serving.requests import keys
 from keepfit.serving.settings import channel_arguments
 from keepfit.serving.settings.base_path import folder_of
-from keepfit.serving.settings.flags import BY_NAME, FLAGS
+from keepfit.serving.settings.flags import ALTS, BY_NAME, FLAGS, VERSION
 from keepfit.serving.settings.options import Options
 
 MAX_SOCKET_PATH = 100
@@ -29,11 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     try:
         values = _values(arguments)
-        if values.pop("version", "false") != "false":
+        if VERSION.value(values.pop(VERSION.name, "false")):
             sys.stdout.write(_versions())
             return 0
-        _note_unused(values)
         options = _options(values)
+        _note_unused(values)
         _note_unused_arguments(options)
         check_files(options)
         check_ports(options)
@@ -61,6 +61,8 @@ def check_files(options: Options) -> None:
         importlib.import_module("keepfit.serving.settings.tls").read(options.ssl_config_file)
     if options.api_keys_file:
         keys.read(Path(options.api_keys_file))
+    if options.access_log_file and options.access_log_sample_rate:
+        importlib.import_module("keepfit.serving.requests.access_log").check(Path(options.access_log_file))
 
 
 def check_ports(options: Options) -> None:
@@ -74,11 +76,13 @@ def check_ports(options: Options) -> None:
 def _values(argv: Sequence[str]) -> dict[str, str]:
     """Return the text of each flag that was given; raises ConfigError for one that there is not."""
     parser = _Parser(
-        prog="keepfit-model-server", usage="%(prog)s [--FLAG=VALUE | --FLAG VALUE] ...", allow_abbrev=False
+        prog="keepfit-model-server",
+        usage="%(prog)s --model_base_path=FOLDER [--FLAG=VALUE | --FLAG VALUE] ...",
+        description="Serve models behind TensorFlow Serving's API, with tensorflow_model_server's flags.",
+        epilog="docs/serving.md compares each flag with TensorFlow Serving's.",
+        allow_abbrev=False,
     )
-    parser.add_argument("--version", nargs="?", const="true", metavar="BOOL", help="print versions and end")
-    parser.add_argument("--use_alts_credentials", nargs="?", const="true", help=argparse.SUPPRESS)
-    for flag in FLAGS:
+    for flag in (VERSION, *FLAGS, ALTS):
         described = flag.help or f"accepted, but not used: {flag.unused}"
         if flag.is_boolean:
             parser.add_argument(f"--{flag.name}", nargs="?", const="true", metavar="BOOL", help=described)
@@ -91,7 +95,7 @@ def _values(argv: Sequence[str]) -> dict[str, str]:
 
 
 def _options(texts: dict[str, str]) -> Options:
-    if texts.pop("use_alts_credentials", "false") != "false":
+    if ALTS.value(texts.pop(ALTS.name, "false")):
         raise ConfigError("--use_alts_credentials is not available outside Google's cloud: use --ssl_config_file")
     read = {name: BY_NAME[name].value(text) for name, text in texts.items()}
     values = {name: value for name, value in read.items() if not BY_NAME[name].unused}
@@ -144,6 +148,8 @@ def _note_unused(texts: dict[str, str]) -> None:
 
 
 def _note_unused_arguments(options: Options) -> None:
+    if options.access_log_file and not options.access_log_sample_rate:
+        sys.stderr.write("keepfit-model-server: --access_log_file stays empty without --access_log_sample_rate\n")
     for name in channel_arguments.parse(options.grpc_channel_arguments).unused:
         sys.stderr.write(f"keepfit-model-server: {name} of --grpc_channel_arguments is accepted, but not used\n")
 
@@ -156,7 +162,8 @@ def _versions() -> str:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(message[:1].upper() + message[1:])
+        name = message.removeprefix("argument ").removesuffix(": expected one argument")
+        raise ConfigError(f"{name} needs a value: {name}=VALUE" if name.startswith("--") else message)
 
 
 def _describe_unknown(argument: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 
+from keepfit.errors import ConfigError
+
 MAX_PATH = 200
 """Characters of a path that are written; clients choose it."""
 
@@ -54,6 +56,14 @@ class AccessLog:
         fresh = _open(self._file)
         os.close(self._descriptor)
         self._descriptor = fresh
+
+
+def check(file: Path) -> None:
+    """Raise ConfigError if lines cannot be written to the file, which is made if it is not there."""
+    try:
+        os.close(_open(file))
+    except OSError as error:
+        raise ConfigError(f"--access_log_file={file} cannot be written: {error.strerror}") from error
 
 
 def _has_room(descriptor: int) -> bool:

@@ -90,7 +90,7 @@ def fraction(text: str) -> float:
     return number
 
 
-port = integer(0, 65535, "a port, where 0 is not listened on,")
+port = integer(0, 65535, "a port (0: none)")
 int32 = integer(-INT32_MAX - 1, INT32_MAX)
 int64 = integer(-INT64_MAX - 1, INT64_MAX)
 count = integer(0, INT32_MAX)
@@ -150,10 +150,10 @@ FLAGS: tuple[Flag, ...] = (
         "answer gRPC predictions with packed tensors (default false)",
     ),
     # listening
-    Flag("port", port, "gRPC API (default 8500)"),
+    Flag("port", port, "gRPC API (default 8500); 0 does not listen"),
     Flag("grpc_socket_path", any_text, "Unix socket on which the gRPC API listens as well"),
-    Flag("rest_api_port", port, "REST API and metrics (default 8501)"),
-    Flag("rest_api_timeout_in_ms", int32, "how long a REST call may take (default 30000); 0 or less: without limit"),
+    Flag("rest_api_port", port, "REST API and metrics (default 8501); 0 does not listen"),
+    Flag("rest_api_timeout_in_ms", int32, "how long a REST call may take (default 30000); 0 or less: an hour"),
     Flag("rest_api_enable_cors_support", boolean, "allow web pages of other origins to call REST (default false)"),
     Flag("ssl_config_file", any_text, "SSLConfig (protobuf text): TLS for gRPC"),
     Flag("grpc_channel_arguments", any_text, "comma-separated settings of gRPC connections, as name=value"),
@@ -198,5 +198,8 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("spare_worker", boolean, "keep a process with TensorFlow imported, for fast swaps (ours; default true)"),
 )
+
+VERSION = Flag("version", boolean, "print versions and end")
+ALTS = Flag("use_alts_credentials", boolean, "refused if true: it exists only in Google's cloud")
 
 BY_NAME = {flag.name: flag for flag in FLAGS}
