@@ -131,7 +131,10 @@ def await_status(url: str, status: int | None, body: object = None) -> None:
 
 
 def _anonymous_bytes(pid: int) -> int:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):  # the process of a version before has just ended
+        return 0
     return sum(int(kilobytes) * 1024 for kilobytes in re.findall(r"Pss_(?:Anon|Shmem): +(\d+)", rollup))
 
 
