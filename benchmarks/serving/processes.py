@@ -42,9 +42,12 @@ class Server:
         return sum(_anonymous_bytes(process.pid) for process in processes)
 
     def answered(self) -> float:
-        """How many requests were answered without an error, by the server's own count."""
+        """How many requests were answered without an error, by the server's own count.
+
+        By TensorFlow Serving's metric: those by version end with versions that are long gone.
+        """
         text = httpx.get(f"{self.url}/monitoring/prometheus/metrics").text
-        lines = [line for line in text.splitlines() if line.startswith("keepfit_requests_total{")]
+        lines = [line for line in text.splitlines() if line.startswith(":tensorflow:serving:request_count{")]
         return sum(float(line.rpartition(" ")[2]) for line in lines if 'status="OK"' in line)
 
 
