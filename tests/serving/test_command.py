@@ -175,6 +175,16 @@ def test_version_takes_true_or_false(capsys):
     assert "--model_base_path is required" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flag", ["--model_base_path", "--model_config_file"])
+def test_relative_path_in_a_folder_that_is_gone_ends_the_start_with_a_sentence(tmp_path, monkeypatch, flag):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match=f"{flag}=models cannot be found from here: this folder does not exist"):
+        command.parse([f"{flag}=models"])
+
+
 def test_access_log_that_cannot_be_written_ends_the_start(tmp_path, capsys):
     file = tmp_path / "nowhere" / "access.log"
     arguments = ["--model_base_path=x", f"--access_log_file={file}", "--access_log_sample_rate=1"]

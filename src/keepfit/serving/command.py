@@ -105,10 +105,10 @@ def _options(texts: dict[str, str]) -> Options:
             "or --model_config_file, which names several"
         )
     if values.get("model_base_path"):
-        values["model_base_path"] = str(_folder(values["model_base_path"]).absolute())
+        values["model_base_path"] = _absolute("model_base_path", _folder(values["model_base_path"]))
     for name in ("model_config_file", "grpc_socket_path", "api_keys_file", "access_log_file"):
         if values.get(name):
-            values[name] = str(Path(values[name]).absolute())
+            values[name] = _absolute(name, Path(values[name]))
     options = Options(**values)
     if not options.port and not options.rest_api_port and not options.grpc_socket_path:
         raise ConfigError("--port and --rest_api_port are both 0, so nothing would be served")
@@ -120,6 +120,13 @@ def _options(texts: dict[str, str]) -> Options:
         raise ConfigError(f"--grpc_socket_path={options.grpc_socket_path} is longer than {MAX_SOCKET_PATH} bytes")
     _check_running(options)
     return options
+
+
+def _absolute(name: str, path: Path) -> str:
+    try:
+        return str(path.absolute())
+    except FileNotFoundError as error:
+        raise ConfigError(f"--{name}={path} cannot be found from here: this folder does not exist any more") from error
 
 
 def _folder(base_path: str) -> Path:
