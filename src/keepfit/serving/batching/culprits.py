@@ -23,8 +23,8 @@ class Culprits:
         self._clock = clock
         self._until: dict[bytes, float] = {}
         """When each is forgotten, by its digest; the oldest first."""
-        self._sizes: dict[int, float] = {}
-        """When the last of each size is: a request of another size need not be digested."""
+        self._sizes: set[int] = set()
+        """Of those, and perhaps of some forgotten ones: a request of another size need not be digested."""
 
     def __bool__(self) -> bool:
         return bool(self._until)
@@ -38,7 +38,8 @@ class Culprits:
             del self._until[next(iter(self._until))]
         key = digest(signature, outputs, inputs)
         self._until.pop(key, None)
-        self._until[key] = self._sizes[size] = self._clock() + REMEMBERED_S
+        self._until[key] = self._clock() + REMEMBERED_S
+        self._sizes.add(size)
 
     def has(self, signature: str, outputs: tuple[str, ...], inputs: Mapping[str, Array]) -> bool:
         """Tell whether an equal request is remembered."""

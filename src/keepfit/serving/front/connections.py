@@ -91,6 +91,8 @@ class Connections:
         """Cut those who leave most unread, if all answers that are not taken together are too much."""
         unsent = {connection: connection.unsent_bytes for connection in self._open}
         too_much = sum(unsent.values()) - self._max_unsent_bytes
+        if too_much <= 0:
+            return
         for connection in sorted(unsent, key=unsent.__getitem__, reverse=True):
             if too_much <= 0:
                 return
