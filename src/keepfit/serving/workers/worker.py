@@ -24,6 +24,7 @@ from keepfit import protos, savedmodel
 from keepfit.errors import InferenceError, KeepfitError, ModelLoadError
 from keepfit.serving.workers import allocator, priority, tflite, warmup
 from keepfit.serving.workers.frames import Header, encode
+from keepfit.serving.workers.giving_way import giving_way
 from keepfit.serving.workers.inbox import Inbox
 from keepfit.serving.workers.load_request import LoadRequest
 
@@ -98,7 +99,12 @@ def _load_gently(header: Header) -> tuple[Model, Seconds]:
         priority.lowered_session(),
         ThreadPoolExecutor(1, initializer=priority.lower_thread) as background,
     ):
-        return background.submit(_load, header).result()
+        return background.submit(_load_giving_way, header).result()
+
+
+def _load_giving_way(header: Header) -> tuple[Model, Seconds]:
+    with giving_way():
+        return _load(header)
 
 
 def _load(header: Header) -> tuple[Model, Seconds]:
